@@ -1,0 +1,661 @@
+//! Settings, checked once and turned into one ready agent.
+
+use std::env;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::HeaderValue;
+
+use crate::error::Error;
+use crate::field::{self, BaseUrl, Violation};
+use crate::names::Names;
+use crate::transport;
+
+/// The settings of calls to the API, checked, and the connections that they
+/// share.
+///
+/// Cloning is cheap, and clones share their connections: make one `Config` and
+/// keep it. It may be used from many threads at a time.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use paywithsoap::Config;
+///
+/// let cfg = Config::builder("not-a-real-key")
+///     .production()
+///     .timeout(Duration::from_secs(10))
+///     .build()?;
+/// assert_eq!(cfg.base_url(), "https://api.paywithsoap.com");
+/// # Ok::<(), paywithsoap::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Config(Arc<Settings>);
+
+struct Settings {
+    agent: ureq::Agent,
+    names: Arc<Names>,
+    api_key: String,
+    base_url: BaseUrl,
+    authorization: HeaderValue,
+    user_agent: HeaderValue,
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_retries: u32,
+    retry_unknown: bool,
+    proxied: bool,
+}
+
+/// How the API key is written into the `Authorization` header.
+///
+/// The API's page contradicts itself: its prose says bearer token, its samples
+/// send the bare key. Both are reported to work.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum AuthScheme {
+    /// `Authorization: Bearer KEY`, the default.
+    Bearer,
+    /// `Authorization: KEY`, as in the page's samples.
+    Raw,
+}
+
+impl Config {
+    /// Settings for the sandbox, `https://api-sandbox.paywithsoap.com`, all
+    /// others at their defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigBuilder::build`].
+    pub fn sandbox(api_key: &str) -> Result<Self, Error> {
+        Self::builder(api_key).build()
+    }
+
+    /// Settings for production, `https://api.paywithsoap.com`, all others at
+    /// their defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigBuilder::build`].
+    pub fn production(api_key: &str) -> Result<Self, Error> {
+        Self::builder(api_key).production().build()
+    }
+
+    /// Settings from the environment: the key from `SOAP_API_KEY`, the base
+    /// URL from `SOAP_API_URL`, or the sandbox if that is unset.
+    ///
+    /// An empty variable counts as unset.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid), with violations under the names
+    /// of the variables, where `SOAP_API_KEY` is unset, where one of the two
+    /// is no UTF-8 or not of its format, or where the environment's proxy is
+    /// not usable.
+    pub fn from_env() -> Result<Self, Error> {
+        let mut builder = Self::builder("");
+        builder.api_key = env_text(KEY_VARIABLE).and_then(|key| match key {
+            Some(key) => checked_key(KEY_VARIABLE, key),
+            None => Err(Violation::new(KEY_VARIABLE, "must be set to the API key")),
+        });
+        builder.base_url = env_text(URL_VARIABLE)
+            .and_then(|url| checked_base_url(URL_VARIABLE, url.as_deref().unwrap_or(SANDBOX)));
+        builder.build()
+    }
+
+    /// Settings to choose, for the sandbox unless
+    /// [`base_url`](ConfigBuilder::base_url) or
+    /// [`production`](ConfigBuilder::production) says otherwise.
+    pub fn builder(api_key: &str) -> ConfigBuilder {
+        ConfigBuilder::new(api_key)
+    }
+
+    /// The base URL, without `/` at its end and without `/api/v1`.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.0.base_url.text
+    }
+
+    /// The longest that a call takes, retries and all.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
+    pub(crate) fn agent(&self) -> &ureq::Agent {
+        &self.0.agent
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.0.names
+    }
+
+    pub(crate) fn api_key(&self) -> &str {
+        &self.0.api_key
+    }
+
+    pub(crate) fn authorization(&self) -> &HeaderValue {
+        &self.0.authorization
+    }
+
+    pub(crate) fn user_agent(&self) -> &HeaderValue {
+        &self.0.user_agent
+    }
+
+    pub(crate) fn max_retries(&self) -> u32 {
+        self.0.max_retries
+    }
+
+    pub(crate) fn retry_unknown(&self) -> bool {
+        self.0.retry_unknown
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("base_url", &self.0.base_url.text)
+            .field("timeout", &self.0.timeout)
+            .field("connect_timeout", &self.0.connect_timeout)
+            .field("max_retries", &self.0.max_retries)
+            .field("retry_unknown", &self.0.retry_unknown)
+            .field("proxied", &self.0.proxied)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings on their way to a [`Config`].
+///
+/// Setters take anything; [`build`](Self::build) reports every problem at once.
+/// Every setter exists in every feature set: what a set cannot do is a
+/// violation.
+#[derive(Clone)]
+#[must_use]
+pub struct ConfigBuilder {
+    api_key: Result<String, Violation>,
+    base_url: Result<BaseUrl, Violation>,
+    auth_scheme: AuthScheme,
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_retries: u32,
+    retry_unknown: bool,
+    user_agent: Result<Option<String>, Violation>,
+    proxy: ProxySetting,
+    root_certificates: Option<Vec<u8>>,
+    system_roots: bool,
+}
+
+#[derive(Clone)]
+enum ProxySetting {
+    Environment,
+    Never,
+    Url(Result<BaseUrl, Violation>),
+}
+
+impl ConfigBuilder {
+    fn new(api_key: &str) -> Self {
+        Self {
+            api_key: checked_key("api_key", api_key.into()),
+            base_url: checked_base_url("base_url", SANDBOX),
+            auth_scheme: AuthScheme::Bearer,
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+            max_retries: 2,
+            retry_unknown: false,
+            user_agent: Ok(None),
+            proxy: ProxySetting::Environment,
+            root_certificates: None,
+            system_roots: false,
+        }
+    }
+
+    /// Sets the URL that `/api/v1/customers/{id}` is put after, with or
+    /// without a trailing `/` or `/api/v1`.
+    ///
+    /// `https`, or `http` for `localhost`, 127.0.0.0/8 and `[::1]` only, since
+    /// the key travels in a header. At most 2048 bytes of ASCII; a path is kept,
+    /// for gateways; no user name, query, fragment or `..`. The last of this
+    /// and [`production`](Self::production) wins. Defaults to the sandbox,
+    /// `https://api-sandbox.paywithsoap.com`.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = checked_base_url("base_url", &url.into());
+        self
+    }
+
+    /// Sets the base URL to production, `https://api.paywithsoap.com`.
+    pub fn production(self) -> Self {
+        self.base_url(PRODUCTION)
+    }
+
+    /// Sets how the key is written into the `Authorization` header. Defaults
+    /// to [`AuthScheme::Bearer`].
+    pub fn auth_scheme(mut self, scheme: AuthScheme) -> Self {
+        self.auth_scheme = scheme;
+        self
+    }
+
+    /// Sets the longest that a call takes: lookups, connects, proxies, sends,
+    /// answers, retries and the waits between them. Defaults to 30 s.
+    ///
+    /// Any duration will do. Zero ends each call at once, with nothing tried;
+    /// [`Duration::MAX`] is no limit.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets the longest that getting a connection takes, within
+    /// [`timeout`](Self::timeout): name lookup, TCP, proxy and TLS together.
+    /// Defaults to 5 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how many times a call is tried again where that is safe: where
+    /// nothing was sent, and after 408, 425 and 429. Defaults to 2; 0 means a
+    /// single attempt.
+    ///
+    /// The wait before retry number k is min(8 s, 0.5 s * 2^(k-1)) times a
+    /// random factor in [0.5, 1], and never less than the server's
+    /// `Retry-After`. A wait over 30 s, or past the deadline, ends the call
+    /// instead.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
+    }
+
+    /// Sets whether a call is tried again also where nobody knows whether it
+    /// was applied: after a lost answer, and after 500, 502, 503, 504 and 520
+    /// to 524. Defaults to false.
+    ///
+    /// The change may then be applied twice, and undo a change that somebody
+    /// else made in between.
+    pub fn retry_unknown(mut self, retry: bool) -> Self {
+        self.retry_unknown = retry;
+        self
+    }
+
+    /// Sets the product that is put before the crate's own in the `User-Agent`
+    /// header, like `shop/2.1`: 1 to 256 printable ASCII characters. Defaults
+    /// to none.
+    pub fn user_agent(mut self, product: impl Into<String>) -> Self {
+        let product = product.into();
+        self.user_agent = match field::user_agent(&product) {
+            Ok(()) => Ok(Some(product)),
+            Err(rule) => Err(Violation::new("user_agent", rule)),
+        };
+        self
+    }
+
+    /// Sets the proxy that every call goes through, by CONNECT: an `http` or
+    /// `https` URL, with %-encoded user name and password where it wants them.
+    ///
+    /// Defaults to the environment's: the first non-empty of `https_proxy`,
+    /// `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, read by
+    /// [`build`](Self::build). That one is not used for this machine, nor for
+    /// hosts that `no_proxy` or `NO_PROXY` lists (separated by commas; a name
+    /// stands for its subdomains too, with or without a leading dot; `*` for
+    /// all).
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.proxy = ProxySetting::Url(checked_proxy("proxy", &url.into()));
+        self
+    }
+
+    /// Uses no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = ProxySetting::Never;
+        self
+    }
+
+    /// Sets the certificates, as PEM, that are trusted instead of any other
+    /// roots. Defaults to those of the TLS backend: Mozilla's, built in, for
+    /// `rustls`; the system's for `native-tls`.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+
+    /// Sets whether rustls trusts the system's roots in place of the built-in
+    /// ones. Needs the feature `platform-verifier`. Defaults to false.
+    pub fn system_roots(mut self, system: bool) -> Self {
+        self.system_roots = system;
+        self
+    }
+
+    /// Checks the settings, and makes them ready. Opens no connection.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid), with every violation: a value
+    /// that is not of its format, a proxy of the environment that is not
+    /// usable, or a setting that the enabled features cannot serve.
+    pub fn build(self) -> Result<Config, Error> {
+        let proxy = match (self.proxy, &self.base_url) {
+            (ProxySetting::Url(url), _) => url.map(Some),
+            (ProxySetting::Environment, Ok(url)) => env_proxy(url),
+            // Whether the environment's proxy applies, the host decides.
+            (ProxySetting::Environment, Err(_)) | (ProxySetting::Never, _) => Ok(None),
+        };
+        let roots = match self.root_certificates {
+            Some(pem) => tls::specific_roots(&pem).map(Some),
+            None => Ok(None),
+        };
+        let system_roots = tls::check_system_roots(self.system_roots);
+        match (
+            self.api_key,
+            self.base_url,
+            self.user_agent,
+            proxy,
+            roots,
+            system_roots,
+        ) {
+            (Ok(api_key), Ok(base_url), Ok(product), Ok(proxy), Ok(roots), Ok(())) => {
+                let config = ureq::Agent::config_builder()
+                    .http_status_as_error(false)
+                    // A PATCH that is redirected would come back as a GET whose
+                    // 200 looks like success, and take the key elsewhere.
+                    .max_redirects(0)
+                    .proxy(proxy.as_ref().map(ureq_proxy).transpose()?)
+                    // Those of a request are set on it; this one is for CONNECT.
+                    .user_agent(CRATE)
+                    .accept("")
+                    .accept_encoding("")
+                    .input_buffer_size(transport::BUFFER)
+                    .output_buffer_size(transport::BUFFER)
+                    // Below the buffer, or a larger head would read as an end of stream.
+                    .max_response_header_size(transport::BUFFER - 1)
+                    // Servers close idle connections, and a request that meets the
+                    // close ends as unknown: the younger, the rarer.
+                    .max_idle_age(Duration::from_secs(5))
+                    .max_idle_connections(IDLE)
+                    .max_idle_connections_per_host(IDLE);
+                let config = tls::configure(config, roots, self.system_roots).build();
+                let names = Names::new();
+                let authorization = match self.auth_scheme {
+                    AuthScheme::Bearer => format!("Bearer {api_key}"),
+                    AuthScheme::Raw => api_key.clone(),
+                };
+                let mut authorization = header("api_key", &authorization)?;
+                authorization.set_sensitive(true);
+                let user_agent = match product {
+                    Some(product) => format!("{product} {CRATE}"),
+                    None => CRATE.into(),
+                };
+                Ok(Config(Arc::new(Settings {
+                    agent: transport::agent(config, Arc::clone(&names), self.connect_timeout),
+                    names,
+                    authorization,
+                    user_agent: header("user_agent", &user_agent)?,
+                    api_key,
+                    base_url,
+                    timeout: self.timeout,
+                    connect_timeout: self.connect_timeout,
+                    max_retries: self.max_retries,
+                    retry_unknown: self.retry_unknown,
+                    proxied: proxy.is_some(),
+                })))
+            }
+            (api_key, base_url, product, proxy, roots, system_roots) => {
+                let violations = [
+                    api_key.err(),
+                    base_url.err(),
+                    product.err(),
+                    proxy.err(),
+                    roots.err(),
+                    system_roots.err(),
+                ];
+                Err(Error::invalid(violations.into_iter().flatten().collect()))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ConfigBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let base_url = self.base_url.as_ref().map(|url| &url.text);
+        f.debug_struct("ConfigBuilder")
+            .field("base_url", &base_url.map_err(Violation::to_string))
+            .field("auth_scheme", &self.auth_scheme)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("max_retries", &self.max_retries)
+            .field("retry_unknown", &self.retry_unknown)
+            .field("user_agent", &self.user_agent)
+            .field("system_roots", &self.system_roots)
+            .finish_non_exhaustive()
+    }
+}
+
+fn checked_key(field: &'static str, key: String) -> Result<String, Violation> {
+    match field::api_key(&key) {
+        Ok(()) => Ok(key),
+        Err(rule) => Err(Violation::new(field, rule)),
+    }
+}
+
+fn checked_base_url(field: &'static str, url: &str) -> Result<BaseUrl, Violation> {
+    match field::base_url(url) {
+        Ok(url) if url.tls && !HAS_TLS => Err(NO_TLS),
+        checked => checked,
+    }
+    .map_err(|rule| Violation::new(field, rule))
+}
+
+fn checked_proxy(field: &'static str, url: &str) -> Result<BaseUrl, Violation> {
+    match field::proxy(url) {
+        Ok(url) if url.tls && !HAS_TLS => Err(NO_TLS),
+        checked => checked,
+    }
+    .map_err(|rule| Violation::new(field, rule))
+}
+
+/// The text of an environment variable; an empty one counts as unset.
+fn env_text(name: &'static str) -> Result<Option<String>, Violation> {
+    match env::var_os(name) {
+        None => Ok(None),
+        Some(value) if value.is_empty() => Ok(None),
+        Some(value) => match value.into_string() {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(Violation::new(name, "must be UTF-8")),
+        },
+    }
+}
+
+/// The proxy that the environment sets for `url`.
+///
+/// Never `HTTP_PROXY`: a CGI program gets that one from its client's `Proxy`
+/// header (httpoxy, CVE-2016-5385).
+fn env_proxy(url: &BaseUrl) -> Result<Option<BaseUrl>, Violation> {
+    if url.is_loopback() || is_exempt(&url.host, url.port) {
+        return Ok(None);
+    }
+    for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        if let Some(proxy) = env_text(name)? {
+            return checked_proxy(name, &proxy).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the environment exempts a host from its proxy.
+fn is_exempt(host: &str, port: u16) -> bool {
+    let list = ["no_proxy", "NO_PROXY"]
+        .into_iter()
+        .filter_map(env::var_os)
+        .find(|list| !list.is_empty())
+        .unwrap_or_default();
+    list.to_string_lossy()
+        .split(',')
+        .any(|entry| exempts(entry.trim(), host, port))
+}
+
+/// Whether an entry of a `NO_PROXY` list stands for a host: `*`, an address, or
+/// a name that is the host's or the end of it, perhaps with a port.
+fn exempts(entry: &str, host: &str, port: u16) -> bool {
+    if entry == "*" {
+        return true;
+    }
+    let name = match entry.rsplit_once(':') {
+        // More colons without brackets are an IPv6 address.
+        Some((name, of_port)) if !name.contains(':') || name.ends_with(']') => {
+            if of_port.parse() != Ok(port) {
+                return false;
+            }
+            name
+        }
+        _ => entry,
+    };
+    let name = name
+        .trim_start_matches(['[', '*', '.'])
+        .trim_end_matches([']', '.']);
+    let host = host.trim_end_matches('.');
+    let Some(head) = host.len().checked_sub(name.len()) else {
+        return false;
+    };
+    let subdomain = host[..head].ends_with('.') && host.parse::<IpAddr>().is_err();
+    !name.is_empty() && host[head..].eq_ignore_ascii_case(name) && (head == 0 || subdomain)
+}
+
+fn ureq_proxy(url: &BaseUrl) -> Result<ureq::Proxy, Error> {
+    ureq::Proxy::new(&url.text).map_err(|_| refused("proxy", "must be a URL"))
+}
+
+/// A header's value, of text whose format was checked before.
+fn header(field: &'static str, value: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(value).map_err(|_| refused(field, "must be visible ASCII characters"))
+}
+
+fn refused(field: &'static str, rule: &'static str) -> Error {
+    Error::invalid(vec![Violation::new(field, rule)])
+}
+
+/// What the TLS features of this build can do.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod tls {
+    use ureq::config::ConfigBuilder;
+    use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+    use ureq::typestate::AgentScope;
+
+    use crate::field::Violation;
+
+    pub(super) fn check_system_roots(asked: bool) -> Result<(), Violation> {
+        if asked && !cfg!(feature = "platform-verifier") {
+            return Err(Violation::new(
+                "system_roots",
+                "must be false without the feature `platform-verifier` \
+                 (native-tls trusts the system's roots as it is)",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn specific_roots(pem: &[u8]) -> Result<RootCerts, Violation> {
+        let refuse = |rule| Violation::new("root_certificates", rule);
+        let mut certificates = Vec::new();
+        for item in parse_pem(pem) {
+            match item {
+                Ok(PemItem::Certificate(certificate)) if is_der(certificate.der()) => {
+                    certificates.push(certificate);
+                }
+                // A key beside the certificates is no root, and does no harm.
+                Ok(PemItem::PrivateKey(_)) => {}
+                // The TLS backends skip what they cannot parse, and would then
+                // trust fewer roots than were given.
+                Ok(_) | Err(_) => {
+                    return Err(refuse("must be PEM with certificates in good order"));
+                }
+            }
+        }
+        if certificates.is_empty() {
+            return Err(refuse(
+                "must hold at least one PEM block `BEGIN CERTIFICATE`",
+            ));
+        }
+        Ok(certificates.into())
+    }
+
+    /// Whether these are the bytes of one DER SEQUENCE, as a certificate's are.
+    fn is_der(bytes: &[u8]) -> bool {
+        let [0x30, length, rest @ ..] = bytes else {
+            return false;
+        };
+        let (length, rest) = match length {
+            0..=0x7F => (usize::from(*length), rest),
+            0x81..=0x83 if rest.len() >= usize::from(length & 0x7F) => {
+                let (length, rest) = rest.split_at(usize::from(length & 0x7F));
+                let length = length.iter().fold(0, |n, b| n << 8 | usize::from(*b));
+                (length, rest)
+            }
+            _ => return false,
+        };
+        length == rest.len()
+    }
+
+    pub(super) fn configure(
+        config: ConfigBuilder<AgentScope>,
+        roots: Option<RootCerts>,
+        system_roots: bool,
+    ) -> ConfigBuilder<AgentScope> {
+        let rustls = cfg!(feature = "rustls");
+        let roots = match roots {
+            Some(roots) => roots,
+            None if rustls && !system_roots => RootCerts::WebPki,
+            None => RootCerts::PlatformVerifier,
+        };
+        let provider = if rustls {
+            TlsProvider::Rustls
+        } else {
+            TlsProvider::NativeTls
+        };
+        let tls = TlsConfig::builder().provider(provider).root_certs(roots);
+        config.tls_config(tls.build())
+    }
+}
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+mod tls {
+    use std::convert::Infallible;
+
+    use ureq::config::ConfigBuilder;
+    use ureq::typestate::AgentScope;
+
+    use super::NO_TLS;
+    use crate::field::Violation;
+
+    pub(super) fn check_system_roots(asked: bool) -> Result<(), Violation> {
+        if asked {
+            return Err(Violation::new("system_roots", NO_TLS));
+        }
+        Ok(())
+    }
+
+    pub(super) fn specific_roots(_: &[u8]) -> Result<Infallible, Violation> {
+        Err(Violation::new("root_certificates", NO_TLS))
+    }
+
+    pub(super) fn configure(
+        config: ConfigBuilder<AgentScope>,
+        _: Option<Infallible>,
+        _: bool,
+    ) -> ConfigBuilder<AgentScope> {
+        config
+    }
+}
+
+const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
+const NO_TLS: &str = "needs TLS, which this build lacks: \
+                      enable the crate's feature `rustls` or `native-tls`";
+
+const SANDBOX: &str = "https://api-sandbox.paywithsoap.com";
+const PRODUCTION: &str = "https://api.paywithsoap.com";
+const KEY_VARIABLE: &str = "SOAP_API_KEY";
+const URL_VARIABLE: &str = "SOAP_API_URL";
+
+/// The crate's own product in `User-Agent`.
+const CRATE: &str = concat!("paywithsoap/", env!("CARGO_PKG_VERSION"));
+
+/// How many idle connections are kept: one for each thread of a busy program.
+const IDLE: usize = 32;

@@ -1,0 +1,307 @@
+//! The answer, read leniently: only its id is relied on.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{Error as _, Serialize, SerializeStruct, Serializer};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+use time::format_description::well_known::Rfc3339;
+use time::{Date, OffsetDateTime};
+
+use crate::field;
+
+/// The customer as the API answered, after the change.
+///
+/// Only `id` may be relied on: the API's sister calls leave fields out. A field
+/// that is absent, null or not of the documented form is `None` here, and as
+/// it came in [`json`](Self::json).
+///
+/// Serializing writes the nine fields in the order of the API's page, null for
+/// `None`, times in RFC 3339. Comparing compares those nine. [`Debug`] shows
+/// the id and the two times, and of the rest only whether it is there.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Customer {
+    /// The Soap customer id, the one that was asked for.
+    pub id: String,
+    /// The id in the business's own system.
+    pub internal_id: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The first name.
+    pub first_name: Option<String>,
+    /// The last name.
+    pub last_name: Option<String>,
+    /// The phone number, 10 digits where it is as documented.
+    pub phone_number: Option<String>,
+    /// The date of birth.
+    pub date_of_birth: Option<Date>,
+    /// When the customer was created.
+    pub created_at: Option<OffsetDateTime>,
+    /// When the customer was last changed.
+    pub updated_at: Option<OffsetDateTime>,
+    json: String,
+    request_id: Option<String>,
+}
+
+impl Customer {
+    /// The API's answer to the byte, with all that the fields leave out.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// The answer's `x-request-id`, else `request-id`, else `cf-ray`: what to
+    /// name to the API's support.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// Reads an answer, which must be a JSON object with the id that was asked
+    /// for.
+    ///
+    /// A body that cannot be read comes back with the reason.
+    pub(crate) fn read(
+        id: &str,
+        body: Vec<u8>,
+        request_id: Option<String>,
+    ) -> Result<Self, (Unreadable, Vec<u8>)> {
+        let json = match String::from_utf8(body) {
+            Ok(json) => json,
+            Err(error) => return Err((Unreadable::Utf8, error.into_bytes())),
+        };
+        let text = json.strip_prefix('\u{FEFF}').unwrap_or(&json);
+        let fields = match serde_json::from_str(text) {
+            Ok(Fields(fields)) => fields,
+            Err(error) => {
+                // Only where, and not what: serde_json may quote the body.
+                let reason = match error.classify() {
+                    Category::Data => Unreadable::NoCustomer,
+                    Category::Eof | Category::Io | Category::Syntax => Unreadable::Json {
+                        line: error.line(),
+                        column: error.column(),
+                    },
+                };
+                return Err((reason, json.into_bytes()));
+            }
+        };
+        if fields[ID].as_deref() != Some(id) {
+            return Err((Unreadable::OtherId, json.into_bytes()));
+        }
+        let [
+            _,
+            internal_id,
+            email,
+            first_name,
+            last_name,
+            phone_number,
+            date_of_birth,
+            created_at,
+            updated_at,
+        ] = fields;
+        Ok(Self {
+            id: id.into(),
+            internal_id,
+            email,
+            first_name,
+            last_name,
+            phone_number,
+            date_of_birth: date_of_birth.and_then(|date| field::date_of_birth(&date).ok()),
+            created_at: created_at.and_then(|time| timestamp(&time)),
+            updated_at: updated_at.and_then(|time| timestamp(&time)),
+            json,
+            request_id,
+        })
+    }
+}
+
+impl PartialEq for Customer {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.internal_id == other.internal_id
+            && self.email == other.email
+            && self.first_name == other.first_name
+            && self.last_name == other.last_name
+            && self.phone_number == other.phone_number
+            && self.date_of_birth == other.date_of_birth
+            && self.created_at == other.created_at
+            && self.updated_at == other.updated_at
+    }
+}
+
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Customer");
+        shown.field("id", &self.id);
+        for (name, there) in [
+            ("internal_id", self.internal_id.is_some()),
+            ("email", self.email.is_some()),
+            ("first_name", self.first_name.is_some()),
+            ("last_name", self.last_name.is_some()),
+            ("phone_number", self.phone_number.is_some()),
+            ("date_of_birth", self.date_of_birth.is_some()),
+        ] {
+            shown.field(
+                name,
+                &format_args!("{}", if there { "Some(..)" } else { "None" }),
+            );
+        }
+        shown
+            .field("created_at", &self.created_at)
+            .field("updated_at", &self.updated_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Serialize for Customer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let time = |time: Option<OffsetDateTime>| {
+            time.map(|time| time.format(&Rfc3339).map_err(S::Error::custom))
+                .transpose()
+        };
+        let mut fields = serializer.serialize_struct("Customer", 9)?;
+        fields.serialize_field("id", &self.id)?;
+        fields.serialize_field("internal_id", &self.internal_id)?;
+        fields.serialize_field("email", &self.email)?;
+        fields.serialize_field("first_name", &self.first_name)?;
+        fields.serialize_field("last_name", &self.last_name)?;
+        fields.serialize_field("phone_number", &self.phone_number)?;
+        // A Date's Display is the API's own form.
+        fields.serialize_field("date_of_birth", &self.date_of_birth.map(|d| d.to_string()))?;
+        fields.serialize_field("created_at", &time(self.created_at)?)?;
+        fields.serialize_field("updated_at", &time(self.updated_at)?)?;
+        fields.end()
+    }
+}
+
+/// Why a 2xx answer is not the customer. None of it quotes the answer.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    Cut(Box<dyn StdError + Send + Sync>),
+    Json { line: usize, column: usize },
+    NoCustomer,
+    OtherId,
+    Status,
+    TooLong,
+    Utf8,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cut(_) => f.write_str("the body did not come to its end"),
+            Self::Json { line, column } => {
+                write!(
+                    f,
+                    "the body is not JSON, from line {line} column {column} on"
+                )
+            }
+            Self::NoCustomer => f.write_str("the body is not a JSON object with one id"),
+            Self::OtherId => f.write_str("the body has another id than was asked for"),
+            Self::Status => f.write_str("the status is neither 200 nor 201"),
+            Self::TooLong => f.write_str("the body is longer than 1 MiB"),
+            Self::Utf8 => f.write_str("the body is not UTF-8"),
+        }
+    }
+}
+
+impl StdError for Unreadable {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Cut(cause) => Some(&**cause),
+            Self::Json { .. }
+            | Self::NoCustomer
+            | Self::OtherId
+            | Self::Status
+            | Self::TooLong
+            | Self::Utf8 => None,
+        }
+    }
+}
+
+/// The texts of an answer, by their place in `NAMES`. The id is there.
+struct Fields([Option<String>; 9]);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a customer")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields: [Option<String>; 9] = Default::default();
+        while let Some(Key(place)) = map.next_key()? {
+            let Some(place) = place else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            // A string, or anything else: a number that no type holds, say.
+            let raw: &RawValue = map.next_value()?;
+            let text: Option<String> = serde_json::from_str(raw.get()).ok();
+            // A repeated id must be the same each time; of others the last counts.
+            if place == ID && (text.is_none() || fields[ID].is_some() && fields[ID] != text) {
+                return Err(A::Error::custom("not one id"));
+            }
+            fields[place] = text;
+        }
+        if fields[ID].is_none() {
+            return Err(A::Error::custom("no id"));
+        }
+        Ok(Fields(fields))
+    }
+}
+
+/// A key's place in `NAMES`, if it has one.
+struct Key(Option<usize>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Key, E> {
+        Ok(Key(NAMES.iter().position(|name| *name == key)))
+    }
+}
+
+fn timestamp(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()
+}
+
+/// The fields of an answer, in the order of the API's page.
+pub(crate) const NAMES: [&str; 9] = [
+    "id",
+    "internal_id",
+    "email",
+    "first_name",
+    "last_name",
+    "phone_number",
+    "date_of_birth",
+    "created_at",
+    "updated_at",
+];
+
+/// The place of `id` in `NAMES`.
+const ID: usize = 0;

@@ -1,0 +1,429 @@
+//! What a call ends in when it does not end in a customer.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::field::Violation;
+
+/// Why a call did not answer with a customer, and whether the change was
+/// applied all the same.
+///
+/// Its [`Display`](fmt::Display) starts with `not applied: ` or `unknown
+/// whether applied: `, and holds neither the API key nor any value of the
+/// patch of four or more characters. [`Debug`] prints the same, then a line
+/// `caused by: ..` for each source, so that `fn main() -> Result<(), Error>`
+/// reads well.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::{Config, CustomerPatch, ErrorKind, Outcome, update_customer};
+///
+/// let cfg = Config::sandbox("not-a-real-key")?;
+/// let patch = CustomerPatch::new().phone_number("1-555-123-4567").email("jane");
+/// let error = update_customer(&cfg, "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V", &patch).unwrap_err();
+///
+/// assert_eq!(error.outcome(), Outcome::NotApplied);
+/// let fields: Vec<_> = error.violations().iter().map(|v| v.field()).collect();
+/// assert_eq!(fields, ["email", "phone_number"]);
+/// # Ok::<(), paywithsoap::Error>(())
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    outcome: Outcome,
+    attempts: u32,
+    transient: bool,
+    answer: Option<Answered>,
+    retry_after: Option<Duration>,
+    /// The server's own words, made fit to show.
+    said: Option<String>,
+}
+
+/// What is known of an answer that was not a customer.
+#[derive(Default)]
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) request_id: Option<String>,
+    pub(crate) body: Option<String>,
+}
+
+/// What happened, for a `match`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The server answered, and not with 2xx.
+    Api(ApiError),
+    /// Settings, id or patch were refused here, before anything was sent:
+    /// every violation, in the order of the fields.
+    Invalid(Vec<Violation>),
+    /// No complete answer came: a name not found, a refused connection, a
+    /// bad certificate, a lost connection, a passed deadline.
+    Transport(Box<dyn StdError + Send + Sync>),
+    /// The server answered 2xx, but the body is not this customer.
+    Unreadable(Box<dyn StdError + Send + Sync>),
+}
+
+/// Whether a change that failed was applied all the same.
+///
+/// There is no third: a call that answered `Ok` was applied.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Outcome {
+    /// Certainly not applied: nothing was sent, or the server refused it.
+    NotApplied,
+    /// Applied or not: the request left, and no answer told. Read the customer
+    /// before sending again, where somebody else may have changed it meanwhile.
+    Unknown,
+}
+
+/// The server's refusal, read as tolerantly as can be: the API documents no
+/// error body.
+#[derive(Debug)]
+pub struct ApiError {
+    status: u16,
+    text: Text,
+}
+
+/// The words of an error body, with a Debug that keeps them to itself: they
+/// may quote what the customer's fields hold.
+#[derive(Default)]
+struct Text {
+    message: Option<String>,
+    hint: Option<String>,
+}
+
+impl Error {
+    /// What happened, for a `match`.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// Whether the change was applied all the same, over all attempts.
+    ///
+    /// Once an attempt was [`Unknown`](Outcome::Unknown), a later refusal
+    /// leaves it so; [`kind`](Self::kind), [`status`](Self::status) and
+    /// [`body`](Self::body) tell of the last attempt.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.0.outcome
+    }
+
+    /// Everything that settings, id or patch were refused for, in the order
+    /// of the fields; empty for any other kind.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        match &self.0.kind {
+            ErrorKind::Invalid(violations) => violations,
+            ErrorKind::Api(_) | ErrorKind::Transport(_) | ErrorKind::Unreadable(_) => &[],
+        }
+    }
+
+    /// The server's refusal, if it was one.
+    #[must_use]
+    pub fn api(&self) -> Option<&ApiError> {
+        match &self.0.kind {
+            ErrorKind::Api(api) => Some(api),
+            ErrorKind::Invalid(_) | ErrorKind::Transport(_) | ErrorKind::Unreadable(_) => None,
+        }
+    }
+
+    /// The HTTP status of the last attempt, if it was answered.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.0.answer.as_ref().map(|answer| answer.status)
+    }
+
+    /// The answer's `x-request-id`, else `request-id`, else `cf-ray`: what to
+    /// name to the API's support.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.answer.as_ref()?.request_id.as_deref()
+    }
+
+    /// How long the server asked to wait before the next attempt, by its
+    /// `Retry-After` header.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// How many times the request was tried; 0 if nothing was tried at all.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Whether trying later may work, as after a refused connection, 429 or
+    /// 503, but not after 422 or a bad certificate.
+    ///
+    /// Whether it is safe, [`outcome`](Self::outcome) says.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.0.transient
+    }
+
+    /// The answer's text as it came, at most 64 KiB of it.
+    ///
+    /// Raw: it may hold the customer's data, and control characters. Of a
+    /// refusal it is what had come within two seconds of the headers.
+    #[must_use]
+    pub fn body(&self) -> Option<&str> {
+        self.0.answer.as_ref()?.body.as_deref()
+    }
+
+    /// Refused here; `violations` holds at least one.
+    pub(crate) fn invalid(violations: Vec<Violation>) -> Self {
+        Self::new(ErrorKind::Invalid(violations), Outcome::NotApplied)
+    }
+
+    /// No complete answer.
+    pub(crate) fn transport(cause: Box<dyn StdError + Send + Sync>, outcome: Outcome) -> Self {
+        Self::new(ErrorKind::Transport(cause), outcome)
+    }
+
+    /// 2xx with a body that is not the customer.
+    pub(crate) fn unreadable(cause: Box<dyn StdError + Send + Sync>, answer: Answered) -> Self {
+        let mut error = Self::new(ErrorKind::Unreadable(cause), Outcome::Unknown);
+        error.0.answer = Some(answer);
+        error
+    }
+
+    /// Any other status. `secrets` are kept out of what Display shows.
+    pub(crate) fn api_status(answer: Answered, outcome: Outcome, secrets: &[Secret<'_>]) -> Self {
+        let text = answer.body.as_deref().map(Text::read).unwrap_or_default();
+        let said = text.shown(secrets);
+        let api = ApiError {
+            status: answer.status,
+            text,
+        };
+        let mut error = Self::new(ErrorKind::Api(api), outcome);
+        error.0.answer = Some(answer);
+        error.0.said = said;
+        error
+    }
+
+    fn new(kind: ErrorKind, outcome: Outcome) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            outcome,
+            attempts: 0,
+            transient: false,
+            answer: None,
+            retry_after: None,
+            said: None,
+        }))
+    }
+
+    pub(crate) fn with_transient(mut self, transient: bool) -> Self {
+        self.0.transient = transient;
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.0.retry_after = retry_after;
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = attempts;
+        self
+    }
+
+    /// Makes the outcome that of all attempts, where an earlier one may have
+    /// been applied.
+    pub(crate) fn after_unknown(mut self, unknown: bool) -> Self {
+        if unknown {
+            self.0.outcome = Outcome::Unknown;
+        }
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0.outcome {
+            Outcome::NotApplied => "not applied: ",
+            Outcome::Unknown => "unknown whether applied: ",
+        })?;
+        match &self.0.kind {
+            ErrorKind::Api(api) => {
+                write!(f, "the API answered {}", api.status)?;
+                match &self.0.said {
+                    Some(said) => write!(f, ": {said}"),
+                    None => Ok(()),
+                }
+            }
+            ErrorKind::Invalid(violations) => {
+                for (i, violation) in violations.iter().enumerate() {
+                    write!(f, "{}{violation}", if i == 0 { "" } else { "; " })?;
+                }
+                Ok(())
+            }
+            ErrorKind::Transport(_) => f.write_str(match self.0.outcome {
+                Outcome::NotApplied => "the API was not reached",
+                Outcome::Unknown => "no complete answer from the API",
+            }),
+            ErrorKind::Unreadable(_) => write!(
+                f,
+                "the API answered {} with a body that is not this customer",
+                self.status().unwrap_or_default()
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = self.source();
+        while let Some(cause) = source {
+            write!(f, "\ncaused by: {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.kind {
+            ErrorKind::Transport(cause) | ErrorKind::Unreadable(cause) => Some(&**cause),
+            ErrorKind::Api(_) | ErrorKind::Invalid(_) => None,
+        }
+    }
+}
+
+impl ApiError {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// What the server said, from `error`, `message` or `errors`.
+    ///
+    /// Raw: it may quote the customer's data, and hold control characters.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.text.message.as_deref()
+    }
+
+    /// What the server said to do, from `hint`; as raw as
+    /// [`message`](Self::message).
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.text.hint.as_deref()
+    }
+}
+
+impl Text {
+    /// Reads what is there of `error` as text or object, `message`, `hint`,
+    /// and `errors` as map or list. A body that is none of it says nothing.
+    fn read(body: &str) -> Self {
+        let body = body.strip_prefix('\u{FEFF}').unwrap_or(body);
+        let Ok(body) = serde_json::from_str::<Value>(body) else {
+            return Self::default();
+        };
+        let error = &body["error"];
+        Self {
+            message: words(error)
+                .or_else(|| words(&body["message"]))
+                .or_else(|| words(&body["errors"]))
+                .or_else(|| words(&body["detail"])),
+            hint: words(&body["hint"]).or_else(|| words(&error["hint"])),
+        }
+    }
+
+    /// Message and hint as Display shows them: without secrets, on one line,
+    /// at most 300 characters.
+    fn shown(&self, secrets: &[Secret<'_>]) -> Option<String> {
+        let said = match (&self.message, &self.hint) {
+            (Some(message), Some(hint)) => format!("{message} ({hint})"),
+            (Some(text), None) | (None, Some(text)) => text.clone(),
+            (None, None) => return None,
+        };
+        let mut shown = String::new();
+        for (i, c) in redact(&said, secrets).chars().enumerate() {
+            if i == SHOWN {
+                shown.push_str("..");
+                break;
+            }
+            if c.is_control() || steers_text(c) {
+                shown.extend(c.escape_default());
+            } else {
+                shown.push(c);
+            }
+        }
+        Some(shown)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
+/// A value that must not show, and the name to show in its place.
+pub(crate) struct Secret<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) value: &'a str,
+}
+
+/// Puts `[name]` where a secret of four or more characters stands, whatever
+/// its ASCII case: servers lower-case e-mail addresses.
+fn redact(text: &str, secrets: &[Secret<'_>]) -> String {
+    let mut secrets: Vec<_> = secrets
+        .iter()
+        .filter(|secret| secret.value.chars().count() >= 4)
+        .collect();
+    // The longest first, or a name would spoil the e-mail address it is part of.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.len()));
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let found = secrets.iter().find(|secret| {
+            rest.get(..secret.value.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(secret.value))
+        });
+        if let Some(secret) = found {
+            shown.extend(["[", secret.name, "]"]);
+            rest = &rest[secret.value.len()..];
+        } else {
+            shown.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    shown
+}
+
+/// The text in a JSON value: a string, a list of them, an object's message, or
+/// a map of fields to what is wrong with them.
+fn words(value: &Value) -> Option<String> {
+    let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Array(items) => joined(items.iter().filter_map(words).collect()),
+        Value::Object(map) => ["message", "detail", "error", "title"]
+            .iter()
+            .find_map(|key| map.get(*key).and_then(words))
+            .or_else(|| {
+                let each = |(key, value)| Some(format!("{key} {}", words(value)?));
+                joined(map.iter().filter_map(each).collect())
+            }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+/// Line separators and the marks that turn the direction of what follows.
+fn steers_text(c: char) -> bool {
+    matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// How many characters of the server's words Display shows.
+const SHOWN: usize = 300;

@@ -1,0 +1,141 @@
+//! One HTTP exchange: a request goes out, and an answer comes back or not.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use ureq::http::{HeaderMap, HeaderValue, Request};
+
+use crate::config::Config;
+use crate::retry;
+use crate::transport::{self, Cut};
+
+/// An answer whose head came whole.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) request_id: Option<String>,
+    /// The `Retry-After` header as it came.
+    pub(crate) retry_after: Option<String>,
+    /// The body, at most one byte longer than `BODY_MOST`.
+    pub(crate) body: Vec<u8>,
+    /// Why the body is not whole, if it is not.
+    pub(crate) cut: Option<Cause>,
+}
+
+/// No answer.
+pub(crate) struct Failure {
+    pub(crate) cause: Cause,
+    /// Whether any of the request may have left.
+    pub(crate) sent: bool,
+    /// Whether the failure is of a kind that passes.
+    pub(crate) passing: bool,
+}
+
+pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
+
+/// The longest body that is read.
+pub(crate) const BODY_MOST: usize = 1024 * 1024;
+
+/// Sends `PATCH {base}/api/v1/customers/{id}` once, and reads the answer.
+pub(crate) fn send(
+    cfg: &Config,
+    id: &str,
+    body: &str,
+    deadline: Option<Instant>,
+) -> Result<Answer, Failure> {
+    let (answer, sent) = transport::attempt(deadline, || exchange(cfg, id, body));
+    answer.map_err(|error| {
+        if !sent {
+            // What is remembered of the name may be what led nowhere.
+            cfg.names().forget();
+        }
+        let cause = plain(error);
+        Failure {
+            sent,
+            passing: cause
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| retry::passes(error.kind())),
+            cause,
+        }
+    })
+}
+
+fn exchange(cfg: &Config, id: &str, body: &str) -> Result<Answer, ureq::Error> {
+    let request = Request::patch(format!("{}/api/v1/customers/{id}", cfg.base_url()))
+        .header(AUTHORIZATION, cfg.authorization())
+        .header(CONTENT_TYPE, JSON)
+        .header(ACCEPT, JSON)
+        .header(USER_AGENT, cfg.user_agent())
+        .body(body)?;
+    let (head, mut incoming) = cfg.agent().run(request)?.into_parts();
+    let status = head.status.as_u16();
+    let mut body = Vec::new();
+    let mut read = || {
+        let most = BODY_MOST as u64 + 1;
+        incoming.as_reader().take(most).read_to_end(&mut body)
+    };
+    // A refusal is known by its status, and not worth waiting long for its words.
+    let read = if head.status.is_success() {
+        read()
+    } else {
+        transport::within(REFUSAL, "the body of the answer took too long", read)
+    };
+    Ok(Answer {
+        status,
+        request_id: ["x-request-id", "request-id", "cf-ray"]
+            .iter()
+            .find_map(|name| text(&head.headers, name)),
+        retry_after: text(&head.headers, "retry-after"),
+        body,
+        cut: read.err().map(|error| plain(ureq::Error::from(error))),
+    })
+}
+
+/// A header's text, unless it is empty or not visible ASCII.
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    (!value.is_empty()).then(|| value.into())
+}
+
+/// Takes ureq out of an error.
+///
+/// What a server sends may hold the customer's data, and some of ureq's
+/// messages quote it: those are put in other words.
+fn plain(error: ureq::Error) -> Cause {
+    match error {
+        ureq::Error::Io(error) => Box::new(error),
+        #[cfg(feature = "rustls")]
+        ureq::Error::Rustls(error) => Box::new(error),
+        #[cfg(feature = "native-tls")]
+        ureq::Error::NativeTls(error) => Box::new(error),
+        ureq::Error::Other(error) => match error.downcast::<Cut>() {
+            Ok(cut) => Box::new(cut.0),
+            Err(error) => error,
+        },
+        ureq::Error::ConnectProxyFailed(reason) => Box::new(Broken(reason)),
+        ureq::Error::LargeResponseHeader(..) => {
+            Box::new(Broken("the head of the answer is too long".into()))
+        }
+        ureq::Error::Tls(reason) => Box::new(Broken(reason.into())),
+        _ => Box::new(Broken("the answer is not HTTP/1.1".into())),
+    }
+}
+
+/// What was received breaks a protocol.
+#[derive(Debug)]
+struct Broken(String);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Broken {}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// How long the body of a refusal is waited for.
+const REFUSAL: Duration = Duration::from_secs(2);

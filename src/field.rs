@@ -1,0 +1,474 @@
+//! The formats: what each setting and each body field must look like.
+//!
+//! Every check is a pure function of bytes: the shape first, the meaning after
+//! it. A check that fails answers with the rule as a constant, so that no
+//! message can ever hold the value.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use time::{Date, Month};
+
+/// One thing that is wrong with a setting, an id or a patch.
+///
+/// Its [`Display`](fmt::Display) names the field and says what would have been
+/// right, and how to mend the mistake where its shape is plain. It never
+/// holds the value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    field: &'static str,
+    rule: &'static str,
+}
+
+impl Violation {
+    pub(crate) const fn new(field: &'static str, rule: &'static str) -> Self {
+        Self { field, rule }
+    }
+
+    /// The name of the field, setting or environment variable, as in
+    /// `phone_number`, `base_url` or `SOAP_API_KEY`.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.rule)
+    }
+}
+
+/// What a check answers: nothing to say, or the rule that was broken.
+pub(crate) type Checked<T = ()> = Result<T, &'static str>;
+
+/// A customer's id: `cus_` and 1 to 128 ASCII letters or digits.
+///
+/// Ids are 32 characters after the prefix today. Nothing promises that, so a
+/// longer one passes; what a URL path would read differently does not.
+pub(crate) fn id(value: &str) -> Checked {
+    let Some(rest) = value.strip_prefix("cus_") else {
+        return Err(if value.trim().starts_with("cus_") {
+            "must be the bare customer id: drop the white space around it"
+        } else if value.contains(['{', '}', '$']) {
+            "must be a customer id, `cus_` and 1 to 128 letters or digits: \
+             this is a template that nobody filled in"
+        } else {
+            "must be the Soap customer id, `cus_` and 1 to 128 letters or digits; \
+             an internal_id is not one"
+        });
+    };
+    if !(1..=128).contains(&rest.len()) || !rest.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(if value.trim().len() < value.len() {
+            "must be the bare customer id: drop the white space around it"
+        } else {
+            "must be `cus_` and 1 to 128 ASCII letters or digits"
+        });
+    }
+    Ok(())
+}
+
+/// An e-mail address by the grammar of the HTML Living Standard, at most 254
+/// bytes.
+///
+/// <https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address>;
+/// Ruby's `URI::MailTo::EMAIL_REGEXP` is the same. No list of domains, no dot
+/// needed, nothing trimmed or lower-cased.
+pub(crate) fn email(value: &str) -> Checked {
+    // RFC 5321, 4.5.3.1.3, less the angle brackets of the path.
+    if value.len() > 254 {
+        return Err("must be at most 254 bytes long");
+    }
+    let valid = value.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty()
+            && local
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&b))
+            && domain.split('.').all(is_label)
+    });
+    if valid {
+        Ok(())
+    } else {
+        Err(email_hint(value))
+    }
+}
+
+fn email_hint(value: &str) -> &'static str {
+    if value.is_empty() {
+        "must not be empty: leave the field out to keep the address as it is"
+    } else if value.trim().len() < value.len() {
+        "must be a bare e-mail address: drop the white space around it"
+    } else if value.starts_with("mailto:") {
+        "must be a bare e-mail address: drop `mailto:`"
+    } else if value.contains(['<', '>']) {
+        "must be a bare e-mail address: drop the name and the angle brackets"
+    } else if value.contains([',', ';']) {
+        "must be one e-mail address: no list, and no comma or semicolon"
+    } else {
+        match value.rsplit_once('@') {
+            None => "must be an e-mail address, like customer@example.com: there is no `@`",
+            Some((_, domain)) if !domain.is_ascii() => {
+                "must have a domain in ASCII: use its xn-- form"
+            }
+            Some((local, _)) if !local.is_ascii() => "must be ASCII before the `@`",
+            Some(_) => {
+                "must be an e-mail address as HTML defines it, like customer@example.com: \
+                 no quotes, spaces, brackets, second `@` or empty part of the domain"
+            }
+        }
+    }
+}
+
+/// A label of a host name: letters, digits and inner hyphens, at most 63.
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// Exactly 10 ASCII digits, as the API's page has it.
+///
+/// Area codes and exchanges are not looked at: the page's own examples break
+/// the rules of the North American Numbering Plan.
+pub(crate) fn phone_number(value: &str) -> Checked {
+    if value.len() == 10 && value.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(());
+    }
+    let digits: String = value.chars().filter(char::is_ascii_digit).collect();
+    let plain = |c: char| c.is_ascii_digit() || " +-.()".contains(c);
+    Err(if value.is_empty() {
+        "must not be empty: leave the field out to keep the number as it is"
+    } else if value.chars().all(plain) && digits.len() == 11 && digits.starts_with('1') {
+        "must be exactly 10 digits: drop the country code, and write the digits alone"
+    } else if value.starts_with('+') || value.starts_with("00") {
+        "must be exactly 10 digits without a country code"
+    } else if digits.len() == 10 {
+        "must be exactly 10 digits: write the digits alone, with nothing between or around them"
+    } else if value.chars().any(|c| c.is_numeric() && !c.is_ascii()) {
+        "must be exactly 10 digits, of 0 to 9"
+    } else {
+        "must be exactly 10 digits, like 5551234567"
+    })
+}
+
+/// A day of the calendar as exactly `YYYY-MM-DD`, years 0001 to 9999.
+///
+/// Strict for a reason: a Rails date column turns `1990-02-30` into NULL and
+/// `01/02/1990` into the 1st of February, and answers 200. No clock is read.
+pub(crate) fn date_of_birth(value: &str) -> Checked<Date> {
+    let bytes = value.as_bytes();
+    let shape = bytes.len() == 10
+        && bytes.iter().enumerate().all(|(i, b)| match i {
+            4 | 7 => *b == b'-',
+            _ => b.is_ascii_digit(),
+        });
+    if !shape {
+        return Err(date_hint(value));
+    }
+    let number = |range: std::ops::Range<usize>| {
+        bytes[range]
+            .iter()
+            .fold(0_u16, |n, digit| n * 10 + u16::from(digit - b'0'))
+    };
+    let (year, month, day) = (number(0..4), number(5..7), number(8..10));
+    if year == 0 {
+        return Err("must have a year from 0001 to 9999");
+    }
+    u8::try_from(month)
+        .ok()
+        .and_then(|month| Month::try_from(month).ok())
+        .zip(u8::try_from(day).ok())
+        .and_then(|(month, day)| Date::from_calendar_date(year.into(), month, day).ok())
+        .ok_or(
+            "must be a day of the calendar: this month has no such day, or the year no such month",
+        )
+}
+
+fn date_hint(value: &str) -> &'static str {
+    if value.is_empty() {
+        "must not be empty: leave the field out to keep the date as it is"
+    } else if value.trim().len() < value.len() {
+        "must be written YYYY-MM-DD: drop the white space around it"
+    } else if value
+        .get(..10)
+        .is_some_and(|day| date_of_birth(day).is_ok())
+    {
+        "must be written YYYY-MM-DD: drop what follows the day, such as a time"
+    } else if value.contains(['/', '.']) {
+        "must be written YYYY-MM-DD, year first and with hyphens: \
+         02/03/1990 means two different days"
+    } else if value.contains(['\u{2010}', '\u{2011}', '\u{2013}', '\u{2212}']) {
+        "must be written YYYY-MM-DD with the plain hyphen `-`"
+    } else if value.len() == 8 && value.bytes().all(|b| b.is_ascii_digit()) {
+        "must be written YYYY-MM-DD: put hyphens between year, month and day"
+    } else {
+        "must be a date written YYYY-MM-DD, like 1990-01-31"
+    }
+}
+
+/// A first or last name: something to see, nothing that breaks a line or a
+/// terminal, at most 255 characters, untrimmed.
+pub(crate) fn name(value: &str) -> Checked {
+    if value.chars().count() > 255 {
+        return Err("must be at most 255 characters long");
+    }
+    if value.contains('\u{FFFD}') {
+        return Err("must not hold U+FFFD, the mark of a botched decode: read its source as UTF-8");
+    }
+    if value.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+        return Err("must not hold a control character or line break");
+    }
+    if value.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
+        return Err("must hold at least one visible character: \
+                    leave the field out to keep the name as it is");
+    }
+    Ok(())
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{115F}' | '\u{1160}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}'
+            | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+    )
+}
+
+/// An API key: 1 to 8192 visible ASCII characters, without `Bearer `.
+pub(crate) fn api_key(value: &str) -> Checked {
+    if value.is_empty() {
+        return Err("must not be empty");
+    }
+    if value
+        .get(..7)
+        .is_some_and(|s| s.eq_ignore_ascii_case("bearer "))
+    {
+        return Err("must be the bare key: drop `Bearer `, which the client adds itself");
+    }
+    if value.len() > 8192 {
+        return Err("must be at most 8192 bytes long");
+    }
+    if value.trim().len() < value.len() {
+        return Err("must be the bare key: drop the white space or line break around it");
+    }
+    if !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
+        return Err("must be visible ASCII characters only: no space, control or other character");
+    }
+    Ok(())
+}
+
+/// The product put before the crate's own in `User-Agent`: 1 to 256 bytes of
+/// printable ASCII.
+pub(crate) fn user_agent(value: &str) -> Checked {
+    if (1..=256).contains(&value.len()) && value.bytes().all(|b| (0x20..=0x7E).contains(&b)) {
+        Ok(())
+    } else {
+        Err("must be 1 to 256 printable ASCII characters")
+    }
+}
+
+/// A base URL that was checked: scheme and host in lower case, no `/` at the
+/// end, no `/api/v1`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct BaseUrl {
+    /// The URL in its normal form.
+    pub(crate) text: String,
+    /// Whether it is `https`.
+    pub(crate) tls: bool,
+    /// The host without brackets, lower case.
+    pub(crate) host: String,
+    /// The port, written out or the scheme's own.
+    pub(crate) port: u16,
+}
+
+impl BaseUrl {
+    /// Whether the host is this machine, by its name or address alone.
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+}
+
+/// The URL that `/api/v1/customers/{id}` is put after.
+///
+/// `https` anywhere; `http` only to this machine, since the key travels in a
+/// header. A path is kept, for gateways.
+pub(crate) fn base_url(value: &str) -> Checked<BaseUrl> {
+    if value.len() > 2048 {
+        return Err("must be at most 2048 bytes long");
+    }
+    if !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
+        return Err("must be visible ASCII only: a host name in its xn-- form, a path %-encoded");
+    }
+    let (tls, rest) =
+        scheme(value).ok_or("must start with `https://`, or with `http://` for this machine")?;
+    if rest.contains(['?', '#']) {
+        return Err("must have no query and no fragment");
+    }
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return Err("must have no user name or password: the API takes the key in a header");
+    }
+    let (host, port) = host_and_port(authority)?;
+    if !tls && !is_loopback(host) {
+        return Err(
+            "must start with `https://`: http would show the key to the network, \
+                    and is for localhost, 127.0.0.0/8 and [::1] only",
+        );
+    }
+    let path = path.trim_end_matches('/');
+    let path = path
+        .strip_suffix("/api/v1")
+        .unwrap_or(path)
+        .trim_end_matches('/');
+    url_path(path)?;
+    Ok(BaseUrl {
+        text: format!(
+            "{}://{}{path}",
+            if tls { "https" } else { "http" },
+            authority.to_ascii_lowercase()
+        ),
+        tls,
+        host: host.to_ascii_lowercase(),
+        port: port.unwrap_or(if tls { 443 } else { 80 }),
+    })
+}
+
+/// A CONNECT proxy's URL: `http` (also where no scheme is written) or
+/// `https`, a host, a port, perhaps a user name and password.
+pub(crate) fn proxy(value: &str) -> Checked<BaseUrl> {
+    if value.is_empty() || !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
+        return Err("must be a URL like http://proxy.example:3128, in visible ASCII");
+    }
+    if value.len() > 2048 {
+        return Err("must be at most 2048 bytes long");
+    }
+    let (tls, rest) = match scheme(value) {
+        Some(found) => found,
+        None if value
+            .get(..5)
+            .is_some_and(|s| s.eq_ignore_ascii_case("socks")) =>
+        {
+            return Err("must be an http or https proxy: SOCKS is not supported");
+        }
+        None if value.contains("://") => return Err("must be an http or https proxy"),
+        None => (false, value),
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if !matches!(path, "" | "/") {
+        return Err("must have no path, query or fragment");
+    }
+    let (userinfo, address) = authority.rsplit_once('@').unwrap_or(("", authority));
+    if !userinfo
+        .bytes()
+        .all(|b| is_path_byte(b) && b != b'/' && b != b'@')
+        || !percent_utf8(userinfo)
+    {
+        return Err("must have user name and password %-encoded, as UTF-8");
+    }
+    let (host, port) = host_and_port(address)?;
+    Ok(BaseUrl {
+        text: format!("{}://{authority}", if tls { "https" } else { "http" }),
+        tls,
+        host: host.to_ascii_lowercase(),
+        port: port.unwrap_or(if tls { 443 } else { 80 }),
+    })
+}
+
+/// Splits `https://rest` or `http://rest`, in any case, into whether it is
+/// `https`, and the rest.
+fn scheme(url: &str) -> Option<(bool, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "https" => Some((true, rest)),
+        "http" => Some((false, rest)),
+        _ => None,
+    }
+}
+
+/// Splits an authority without user info into host, without brackets, and
+/// port.
+fn host_and_port(authority: &str) -> Checked<(&str, Option<u16>)> {
+    const HOST: &str = "must have a host name, an IPv4 address or an [IPv6] address";
+    let (host, rest) = match authority.strip_prefix('[') {
+        Some(bracketed) => {
+            let (host, rest) = bracketed.split_once(']').ok_or(HOST)?;
+            host.parse::<Ipv6Addr>().map_err(|_| HOST)?;
+            (host, rest)
+        }
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    // A name may end in the dot of the root, and label with `_` in private zones.
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if !authority.starts_with('[')
+        && (name.len() > 253
+            || !name
+                .split('.')
+                .all(|label| is_label(&label.replace('_', "x"))))
+    {
+        return Err(HOST);
+    }
+    if rest.is_empty() {
+        return Ok((host, None));
+    }
+    rest.strip_prefix(':')
+        .filter(|port| port.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|port| port.parse().ok())
+        .filter(|port| *port != 0)
+        .map(|port| (host, Some(port)))
+        .ok_or("must have a port from 1 to 65535 after the `:`, or neither")
+}
+
+fn url_path(path: &str) -> Checked {
+    if !path.bytes().all(is_path_byte) || !percent_encoded(path) {
+        return Err("must have a path of URL characters, all others %-encoded");
+    }
+    let dots = |segment: &str| {
+        matches!(
+            segment.to_ascii_lowercase().replace("%2e", ".").as_str(),
+            "." | ".."
+        )
+    };
+    if path.split('/').any(dots) {
+        return Err("must have no `.` or `..` in its path");
+    }
+    Ok(())
+}
+
+/// RFC 3986: unreserved, sub-delims, `:`, `@`, `/`, and `%` for what is
+/// encoded.
+fn is_path_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&b)
+}
+
+/// Whether each `%` is followed by two hexadecimal digits.
+fn percent_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| {
+        after
+            .as_bytes()
+            .get(..2)
+            .is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+/// Whether a %-encoded text is UTF-8 once decoded.
+fn percent_utf8(text: &str) -> bool {
+    if !percent_encoded(text) {
+        return false;
+    }
+    let mut parts = text.split('%');
+    let mut decoded: Vec<u8> = parts.next().unwrap_or_default().into();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        decoded.extend(u8::from_str_radix(code, 16));
+        decoded.extend(rest.bytes());
+    }
+    std::str::from_utf8(&decoded).is_ok()
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+        || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,363 @@
+//! What to change: a slot for each field, on its way to JSON.
+
+use std::fmt;
+
+use serde::de::{
+    self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor,
+};
+use serde::ser::{Serialize, Serializer};
+
+use crate::error::{Error, Secret};
+use crate::field::{self, Checked, Violation};
+
+/// The fields of a customer to change, each checked as it is set.
+///
+/// A field that is not set keeps its value. A setter never fails: it keeps
+/// either a value of the right format or a [`Violation`], which
+/// [`check`](Self::check) and [`update_customer`](crate::update_customer)
+/// report together with all others. The order of setters is irrelevant, and
+/// the last call for a field wins.
+///
+/// It also reads from JSON, TOML and the like, by serde. A malformed value
+/// becomes a violation, too; reading fails only for an unknown or repeated
+/// key, null, or a value that is no string.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::CustomerPatch;
+///
+/// let patch = CustomerPatch::new().first_name("Jane").phone_number("5551234567");
+/// assert_eq!(patch.to_json()?, r#"{"first_name":"Jane","phone_number":"5551234567"}"#);
+/// # Ok::<(), paywithsoap::Error>(())
+/// ```
+#[derive(Clone, Default, PartialEq)]
+#[must_use]
+pub struct CustomerPatch {
+    email: Slot,
+    first_name: Slot,
+    last_name: Slot,
+    phone_number: Slot,
+    date_of_birth: Slot,
+}
+
+/// Nothing, a checked value, or what is wrong with it.
+type Slot = Option<Result<String, Violation>>;
+
+impl CustomerPatch {
+    /// A patch that changes nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the e-mail address, which must be unique within the business.
+    ///
+    /// An address by the grammar of the HTML Living Standard, at most 254
+    /// bytes; it is neither trimmed nor lower-cased.
+    pub fn email(self, email: impl Into<String>) -> Self {
+        self.set(Field::Email, email.into())
+    }
+
+    /// Sets the first name: at most 255 characters, at least one of them
+    /// visible, no control characters. It is not trimmed.
+    pub fn first_name(self, name: impl Into<String>) -> Self {
+        self.set(Field::FirstName, name.into())
+    }
+
+    /// Sets the last name, of the same format as
+    /// [`first_name`](Self::first_name).
+    pub fn last_name(self, name: impl Into<String>) -> Self {
+        self.set(Field::LastName, name.into())
+    }
+
+    /// Sets the phone number, which must be unique within the business:
+    /// exactly 10 digits, without country code.
+    pub fn phone_number(self, number: impl Into<String>) -> Self {
+        self.set(Field::PhoneNumber, number.into())
+    }
+
+    /// Sets the date of birth: a day of the calendar as `YYYY-MM-DD`, years
+    /// 0001 to 9999.
+    pub fn date_of_birth(self, date: impl Into<String>) -> Self {
+        self.set(Field::DateOfBirth, date.into())
+    }
+
+    /// Whether no field was set at all, which the API refuses.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots().all(|(_, slot)| slot.is_none())
+    }
+
+    /// Tells what [`update_customer`](crate::update_customer) would refuse,
+    /// without sending anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid), with every violation in the
+    /// order email, `first_name`, `last_name`, `phone_number`,
+    /// `date_of_birth`; or with one for `patch`, if no field was set.
+    pub fn check(&self) -> Result<(), Error> {
+        self.checked().map(drop).map_err(Error::invalid)
+    }
+
+    /// The exact body that would be sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub fn to_json(&self) -> Result<String, Error> {
+        self.checked().map_err(Error::invalid)
+    }
+
+    /// The body, or everything that is wrong.
+    pub(crate) fn checked(&self) -> Result<String, Vec<Violation>> {
+        if self.is_empty() {
+            return Err(vec![Violation::new("patch", "must set at least one field")]);
+        }
+        let violations: Vec<_> = self
+            .slots()
+            .filter_map(|(_, slot)| slot.as_ref()?.as_ref().err().cloned())
+            .collect();
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        Ok(serde_json::to_string(&Body(self)).expect("strings under string keys are always JSON"))
+    }
+
+    /// The values that are set and right, with their names: what must not show
+    /// in an error.
+    pub(crate) fn values(&self) -> impl Iterator<Item = Secret<'_>> {
+        self.slots().filter_map(|(field, slot)| {
+            let value = slot.as_ref()?.as_ref().ok()?;
+            Some(Secret {
+                name: field.name(),
+                value,
+            })
+        })
+    }
+
+    fn slots(&self) -> impl Iterator<Item = (Field, &Slot)> {
+        [
+            (Field::Email, &self.email),
+            (Field::FirstName, &self.first_name),
+            (Field::LastName, &self.last_name),
+            (Field::PhoneNumber, &self.phone_number),
+            (Field::DateOfBirth, &self.date_of_birth),
+        ]
+        .into_iter()
+    }
+
+    fn set(mut self, field: Field, value: String) -> Self {
+        let checked = match field.check(&value) {
+            Ok(()) => Ok(value),
+            Err(rule) => Err(Violation::new(field.name(), rule)),
+        };
+        *self.slot(field) = Some(checked);
+        self
+    }
+
+    fn slot(&mut self, field: Field) -> &mut Slot {
+        match field {
+            Field::Email => &mut self.email,
+            Field::FirstName => &mut self.first_name,
+            Field::LastName => &mut self.last_name,
+            Field::PhoneNumber => &mut self.phone_number,
+            Field::DateOfBirth => &mut self.date_of_birth,
+        }
+    }
+}
+
+/// Shows which fields are set, and never to what.
+impl fmt::Debug for CustomerPatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("CustomerPatch");
+        for (field, slot) in self.slots() {
+            match slot {
+                None => {}
+                Some(Ok(_)) => {
+                    shown.field(field.name(), &format_args!(".."));
+                }
+                Some(Err(violation)) => {
+                    shown.field(field.name(), violation);
+                }
+            }
+        }
+        shown.finish()
+    }
+}
+
+impl<'de> Deserialize<'de> for CustomerPatch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PatchVisitor(NO_MAP))
+    }
+}
+
+/// The values of a patch that was checked, as JSON.
+struct Body<'a>(&'a CustomerPatch);
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.values().map(|Secret { name, value }| (name, value)))
+    }
+}
+
+/// The fields that the API can change, in the order of its page.
+#[derive(Clone, Copy)]
+enum Field {
+    Email,
+    FirstName,
+    LastName,
+    PhoneNumber,
+    DateOfBirth,
+}
+
+impl Field {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::FirstName => "first_name",
+            Self::LastName => "last_name",
+            Self::PhoneNumber => "phone_number",
+            Self::DateOfBirth => "date_of_birth",
+        }
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "email" => Self::Email,
+            "first_name" => Self::FirstName,
+            "last_name" => Self::LastName,
+            "phone_number" => Self::PhoneNumber,
+            "date_of_birth" => Self::DateOfBirth,
+            _ => return None,
+        })
+    }
+
+    /// What to say of a value that is no string.
+    fn no_string(self) -> &'static str {
+        match self {
+            Self::Email => "email must be a string",
+            Self::FirstName => "first_name must be a string",
+            Self::LastName => "last_name must be a string",
+            Self::PhoneNumber => "phone_number must be a string",
+            Self::DateOfBirth => "date_of_birth must be a string",
+        }
+    }
+
+    fn check(self, value: &str) -> Checked {
+        match self {
+            Self::Email => field::email(value),
+            Self::FirstName | Self::LastName => field::name(value),
+            Self::PhoneNumber => field::phone_number(value),
+            Self::DateOfBirth => field::date_of_birth(value).map(drop),
+        }
+    }
+}
+
+// For a value of another type than was wanted, serde and its formats make
+// messages that quote the value. So these visitors are asked to take anything,
+// and refuse what they do not want in their own words.
+
+/// Reads the map of fields, or answers with this message.
+struct PatchVisitor(&'static str);
+
+/// Reads a string, or answers with this message.
+#[derive(Clone, Copy)]
+struct Text(&'static str);
+
+macro_rules! refuse {
+    ($($visit:ident: $type:ty),+) => {
+        $(fn $visit<E: de::Error>(self, _: $type) -> Result<Self::Value, E> {
+            Err(E::custom(self.0))
+        })+
+
+        fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+            Err(E::custom(self.0))
+        }
+
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Err(E::custom(self.0))
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
+            inner.deserialize_any(self)
+        }
+
+        fn visit_newtype_struct<D: Deserializer<'de>>(
+            self,
+            inner: D,
+        ) -> Result<Self::Value, D::Error> {
+            inner.deserialize_any(self)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            Err(de::Error::custom(self.0))
+        }
+
+        fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            Err(de::Error::custom(self.0))
+        }
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    };
+}
+
+impl<'de> Visitor<'de> for PatchVisitor {
+    type Value = CustomerPatch;
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CustomerPatch, A::Error> {
+        let mut patch = CustomerPatch::new();
+        while let Some(key) = map.next_key_seed(Text(UNKNOWN_KEY))? {
+            let field = Field::of_name(&key).ok_or_else(|| de::Error::custom(UNKNOWN_KEY))?;
+            if patch.slot(field).is_some() {
+                return Err(de::Error::custom(format_args!(
+                    "{} is set twice",
+                    field.name()
+                )));
+            }
+            let value = map.next_value_seed(Text(field.no_string()))?;
+            patch = patch.set(field, value);
+        }
+        Ok(patch)
+    }
+
+    refuse! {
+        visit_bool: bool, visit_i64: i64, visit_i128: i128, visit_u64: u64, visit_u128: u128,
+        visit_f64: f64, visit_char: char, visit_str: &str, visit_bytes: &[u8]
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text {
+    type Value = String;
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.into())
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<String, E> {
+        Ok(text)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+        Err(de::Error::custom(self.0))
+    }
+
+    refuse! {
+        visit_bool: bool, visit_i64: i64, visit_i128: i128, visit_u64: u64, visit_u128: u128,
+        visit_f64: f64, visit_char: char, visit_bytes: &[u8]
+    }
+}
+
+const NO_MAP: &str = "a patch must be a map of customer fields to strings";
+const UNKNOWN_KEY: &str =
+    "a key must be one of email, first_name, last_name, phone_number, date_of_birth";
