@@ -1,4 +1,70 @@
-//! A small blocking client for one call of the Soap payments API.
+//! A small blocking client for one call of the Soap payments API: change some
+//! details of one customer, `PATCH /api/v1/customers/{id}`.
+//!
+//! # Example
+//!
+//! ```
+//! use paywithsoap::{CustomerPatch, update_customer};
+//! # use paywithsoap::testing::TestServer;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = TestServer::start()?;
+//! # let cfg = server.config().build()?;
+//! # #[cfg(any())]
+//! let cfg = paywithsoap::Config::sandbox(&api_key)?;
+//! let patch = CustomerPatch::new().first_name("Jane").phone_number("5551234567");
+//! let customer = update_customer(&cfg, "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V", &patch)?;
+//! assert_eq!(customer.phone_number.as_deref(), Some("5551234567"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How a call flows
+//!
+//! 1. Id and patch are checked. Whatever is wrong with them is reported at
+//!    once, each as a [`Violation`], and nothing is sent.
+//! 2. The request goes out, over a connection that the [`Config`] kept or a new
+//!    one. No redirect is followed.
+//! 3. A failure that certainly changed nothing and may pass (a refused
+//!    connection, 429) is tried again, after a wait that grows and obeys
+//!    `Retry-After`.
+//! 4. The answer is read leniently into a [`Customer`]; only its id is relied on.
+//!
+//! All of this ends by the [`timeout`](ConfigBuilder::timeout) of the `Config`,
+//! 30 s unless set. A call runs on the caller's thread. Only a host name that
+//! is not remembered is looked up on a thread of its own, since the system's
+//! lookup knows no deadline.
+//!
+//! # What can go wrong
+//!
+//! `Ok` means applied. An [`Error`] has an [`outcome`](Error::outcome):
+//! [`NotApplied`](Outcome::NotApplied) only where that is certain,
+//! [`Unknown`](Outcome::Unknown) otherwise. Its [`kind`](Error::kind) tells what
+//! happened, [`is_transient`](Error::is_transient) whether trying later may
+//! work.
+//!
+//! Neither the API key nor the customer's data shows in any `Debug` output, in
+//! any error's `Display`, or in log records at DEBUG or above. (At TRACE, ureq
+//! logs raw bytes; turn the targets `ureq` and `ureq_proto` down.) What the
+//! server said stays available as it came, by [`Error::body`],
+//! [`ApiError::message`] and [`Customer::json`].
+//!
+//! # What it does not do
+//!
+//! Any other call of the API, async, SOCKS proxies, HTTP/2; clear a field, which
+//! the API does not document.
+//!
+//! # Features
+//!
+//! - `rustls` (default): TLS by rustls with ring, and the built-in roots.
+//! - `native-tls`: the system's TLS and roots; with both on, rustls is used.
+//! - `platform-verifier`: lets rustls use the system's roots, where
+//!   [`system_roots(true)`](ConfigBuilder::system_roots) asks for it.
+//! - `testing`: the API in a box, for tests of your own program.
+//!
+//! With no TLS feature, an `https` base URL is refused.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod config;
 mod customer;
@@ -19,3 +85,8 @@ pub use crate::error::{ApiError, Error, ErrorKind, Outcome};
 pub use crate::field::Violation;
 pub use crate::patch::CustomerPatch;
 pub use crate::update::update_customer;
+
+/// Compiles and runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
