@@ -387,10 +387,13 @@ impl<T: Transport> Hold<T> {
         if self.held.is_empty() {
             return Ok(());
         }
-        ATTEMPT.set(Attempt {
-            progress: Progress::Given,
-            ..ATTEMPT.get()
-        });
+        let attempt = ATTEMPT.get();
+        if attempt.progress == Progress::Held {
+            ATTEMPT.set(Attempt {
+                progress: Progress::Given,
+                ..attempt
+            });
+        }
         for part in self.held.chunks(BUFFER) {
             self.inner.buffers().output()[..part.len()].copy_from_slice(part);
             self.inner.transmit_output(part.len(), timeout)?;
