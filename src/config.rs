@@ -26,10 +26,10 @@ use crate::transport;
 /// use paywithsoap::Config;
 ///
 /// let cfg = Config::builder("not-a-real-key")
-///     .production()
+///     .base_url("http://localhost:8080/api/v1/")
 ///     .timeout(Duration::from_secs(10))
 ///     .build()?;
-/// assert_eq!(cfg.base_url(), "https://api.paywithsoap.com");
+/// assert_eq!(cfg.base_url(), "http://localhost:8080");
 /// # Ok::<(), paywithsoap::Error>(())
 /// ```
 #[derive(Clone)]

@@ -20,16 +20,18 @@ use crate::field::Violation;
 /// # Example
 ///
 /// ```
-/// use paywithsoap::{Config, CustomerPatch, ErrorKind, Outcome, update_customer};
+/// use paywithsoap::testing::TestServer;
+/// use paywithsoap::{CustomerPatch, Outcome, update_customer};
 ///
-/// let cfg = Config::sandbox("not-a-real-key")?;
+/// let server = TestServer::start()?;
+/// let cfg = server.config().build()?;
 /// let patch = CustomerPatch::new().phone_number("1-555-123-4567").email("jane");
-/// let error = update_customer(&cfg, "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V", &patch).unwrap_err();
+/// let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
 ///
 /// assert_eq!(error.outcome(), Outcome::NotApplied);
 /// let fields: Vec<_> = error.violations().iter().map(|v| v.field()).collect();
 /// assert_eq!(fields, ["email", "phone_number"]);
-/// # Ok::<(), paywithsoap::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Error(Box<Inner>);
 
