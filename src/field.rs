@@ -192,9 +192,10 @@ fn date_hint(value: &str) -> &'static str {
         "must not be empty: leave the field out to keep the date as it is"
     } else if value.trim().len() < value.len() {
         "must be written YYYY-MM-DD: drop the white space around it"
-    } else if value
-        .get(..10)
-        .is_some_and(|day| date_of_birth(day).is_ok())
+    } else if value.len() > 10
+        && value
+            .get(..10)
+            .is_some_and(|day| date_of_birth(day).is_ok())
     {
         "must be written YYYY-MM-DD: drop what follows the day, such as a time"
     } else if value.contains(['/', '.']) {
