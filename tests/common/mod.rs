@@ -1,0 +1,239 @@
+//! A server that follows a script, byte for byte, and what the fault tests
+//! share besides.
+
+// Each test binary uses a part of it.
+#![allow(dead_code)]
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use paywithsoap::testing::TestServer;
+use paywithsoap::{
+    Config, ConfigBuilder, Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer,
+};
+
+pub(crate) const ID: &str = TestServer::CUSTOMER_ID;
+pub(crate) const KEY: &str = "key-for-these-tests-only-7Q2";
+
+/// How much later than its `timeout` a call may return.
+pub(crate) const SLACK: Duration = Duration::from_millis(250);
+
+/// The timeout of calls that run into it.
+pub(crate) const SHORT: Duration = Duration::from_millis(500);
+
+/// The timeout of calls that must not.
+pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+/// Serves every connection by `script`, which gets its number, counted from 0.
+/// A connection closes when its script ends.
+pub(crate) fn serve<F>(script: F) -> SocketAddr
+where
+    F: Fn(usize, TcpStream) -> io::Result<()> + Clone + Send + 'static,
+{
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let addr = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let (script, stream) = (script.clone(), stream.unwrap());
+            stream.set_nodelay(true).unwrap();
+            // An error is the client's leaving.
+            thread::spawn(move || script(number, stream));
+        }
+    });
+    addr
+}
+
+/// Settings for one attempt at a server on `addr`.
+pub(crate) fn config(addr: SocketAddr) -> ConfigBuilder {
+    Config::builder(KEY)
+        .base_url(format!("http://{addr}"))
+        .no_proxy()
+        .max_retries(0)
+        .timeout(LONG)
+}
+
+pub(crate) fn patch() -> CustomerPatch {
+    CustomerPatch::new().first_name("Jane")
+}
+
+/// One call, which must return in time and, where it fails, know that it was
+/// a single attempt.
+#[track_caller]
+pub(crate) fn call(cfg: &Config) -> Result<Customer, Error> {
+    let start = Instant::now();
+    let result = update_customer(cfg, ID, &patch());
+    let took = start.elapsed();
+    assert!(
+        took <= cfg.timeout().saturating_add(SLACK),
+        "took {took:?}: {result:?}"
+    );
+    if let Err(error) = &result {
+        assert_eq!(error.attempts(), 1, "{error:?}");
+    }
+    result
+}
+
+/// What a call came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    Applied,
+    Refused(u16),
+    /// Refused, or something close to it that may have been applied.
+    Failed(u16),
+    /// No answer, and certainly not applied.
+    NotSent,
+    /// No answer.
+    Lost,
+    /// 2xx with something else than the customer.
+    Unreadable(u16),
+}
+
+impl End {
+    pub(crate) fn of(result: &Result<Customer, Error>) -> Self {
+        let error = match result {
+            Ok(customer) => {
+                assert_eq!(customer.id, ID);
+                return Self::Applied;
+            }
+            Err(error) => error,
+        };
+        match (error.kind(), error.outcome(), error.status()) {
+            (ErrorKind::Api(_), Outcome::NotApplied, Some(status)) => Self::Refused(status),
+            (ErrorKind::Api(_), Outcome::Unknown, Some(status)) => Self::Failed(status),
+            (ErrorKind::Transport(_), Outcome::NotApplied, None) => Self::NotSent,
+            (ErrorKind::Transport(_), Outcome::Unknown, None) => Self::Lost,
+            (ErrorKind::Unreadable(_), Outcome::Unknown, Some(status)) => Self::Unreadable(status),
+            _ => panic!("no end of a call that was made: {error:?}"),
+        }
+    }
+
+    /// As the table of faults says it.
+    pub(crate) fn required(self) -> &'static str {
+        match self {
+            Self::Applied => "Ok",
+            Self::Refused(_) | Self::NotSent => "NotApplied",
+            Self::Failed(_) | Self::Lost | Self::Unreadable(_) => "Unknown",
+        }
+    }
+}
+
+/// The rows of the table of faults that are wanted: scenario, and what it must
+/// come to, one or the other.
+pub(crate) fn rows(wanted: impl Fn(&str) -> bool) -> Vec<(&'static str, Vec<&'static str>)> {
+    include_str!("../data/faults.tsv")
+        .lines()
+        .skip(1)
+        .map(|row| {
+            let mut columns = row.split('\t');
+            let (scenario, required) = (columns.next().unwrap(), columns.next().unwrap());
+            let required = required.strip_suffix(" if id matches").unwrap_or(required);
+            (scenario, required.split(" or ").collect())
+        })
+        .filter(|(scenario, _)| wanted(scenario))
+        .collect()
+}
+
+/// The cause of a transport failure, as an I/O error.
+#[track_caller]
+pub(crate) fn io_kind(error: &Error) -> io::ErrorKind {
+    match error.kind() {
+        ErrorKind::Transport(cause) => match cause.downcast_ref::<io::Error>() {
+            Some(cause) => cause.kind(),
+            None => panic!("no I/O error: {error:?}"),
+        },
+        _ => panic!("no transport failure: {error:?}"),
+    }
+}
+
+/// The customer, as the server answers.
+pub(crate) fn customer() -> String {
+    format!(r#"{{"id":"{ID}","first_name":"Jane"}}"#)
+}
+
+/// A whole answer with a `content-length`.
+pub(crate) fn answer(status: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// The answer to a change that was applied.
+pub(crate) fn ok() -> Vec<u8> {
+    answer("200 OK", &customer())
+}
+
+/// Reads a request to its end.
+pub(crate) fn read_request(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut request = read_head(stream)?;
+    let head = String::from_utf8_lossy(&request).to_ascii_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    let start = request.len();
+    request.resize(start + length, 0);
+    stream.read_exact(&mut request[start..])?;
+    Ok(request)
+}
+
+/// Reads a request's head, and not a byte more.
+pub(crate) fn read_head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    Ok(head)
+}
+
+/// Ends the server's half of a connection, and waits for the client's: a
+/// close with unread bytes would be a reset.
+pub(crate) fn fin(mut stream: &TcpStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    io::copy(&mut stream, &mut io::sink())?;
+    Ok(())
+}
+
+/// Closes a connection by a reset.
+pub(crate) fn rst(stream: TcpStream) -> io::Result<()> {
+    socket2::Socket::from(stream).set_linger(Some(Duration::ZERO))
+}
+
+/// Leaves a connection open and silent until the client leaves.
+pub(crate) fn stall(stream: &mut impl Read) -> io::Result<()> {
+    io::copy(stream, &mut io::sink())?;
+    Ok(())
+}
+
+/// Writes `bytes` over and over, with a pause after each time, until the
+/// client leaves.
+pub(crate) fn repeat(stream: &mut impl Write, bytes: &[u8], pause: Duration) -> io::Result<()> {
+    loop {
+        stream.write_all(bytes)?;
+        thread::sleep(pause);
+    }
+}
+
+/// An address that drops every SYN: a listener whose backlog is full. The
+/// sockets must be kept for as long.
+pub(crate) fn syn_dropped() -> (SocketAddr, Vec<socket2::Socket>) {
+    use socket2::{Domain, Socket, Type};
+
+    let tcp = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let listener = tcp();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    listener.bind(&any.into()).unwrap();
+    listener.listen(0).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut kept = vec![listener];
+    loop {
+        let filler = tcp();
+        let connected = filler.connect_timeout(&addr, Duration::from_millis(100));
+        kept.push(filler);
+        if connected.is_err() {
+            return (addr.as_socket().unwrap(), kept);
+        }
+    }
+}
