@@ -71,6 +71,8 @@ mod customer;
 mod error;
 mod exchange;
 mod field;
+#[cfg(test)]
+mod model_tests;
 mod names;
 mod patch;
 mod retry;

@@ -117,9 +117,20 @@ struct State {
     workers: Vec<JoinHandle<()>>,
     answered: u64,
     stopping: bool,
-    /// The id and body of every change that was applied, in order.
     #[cfg(test)]
-    applied: Vec<(String, Vec<u8>)>,
+    log: Log,
+}
+
+/// What only the crate's own tests look at.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct Log {
+    /// The id and body of every change that was applied, in order.
+    pub(crate) applied: Vec<(String, Vec<u8>)>,
+    /// Each request that arrived whole, and the fault that it met.
+    pub(crate) arrived: Vec<(Request, Option<Fault>)>,
+    /// How many requests met a fault before they were read.
+    pub(crate) unread: u64,
 }
 
 impl TestServer {
@@ -205,6 +216,14 @@ impl TestServer {
     pub fn fail_next(&self, fault: Fault) {
         self.shared.lock().faults.push_back(fault);
     }
+
+    /// Stops, and tells what happened.
+    #[cfg(test)]
+    pub(crate) fn into_log(self) -> Log {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        std::mem::take(&mut shared.lock().log)
+    }
 }
 
 impl Drop for TestServer {
@@ -285,6 +304,10 @@ impl Shared {
                 return Ok(());
             }
             let fault = self.lock().faults.pop_front();
+            #[cfg(test)]
+            if let Some(Fault::CloseBeforeReading | Fault::Reset) = fault {
+                self.lock().log.unread += 1;
+            }
             match fault {
                 Some(Fault::Reset) => return Ok(()),
                 Some(Fault::CloseBeforeReading) => return drain(stream),
@@ -299,6 +322,11 @@ impl Shared {
             };
             let last = request.wants_close();
             self.lock().requests.push(request.clone());
+            #[cfg(test)]
+            self.lock()
+                .log
+                .arrived
+                .push((request.clone(), fault.clone()));
             match fault {
                 None => send(stream, &self.answer(&request).to_bytes(last))?,
                 Some(Fault::CloseAfterReading) => {
@@ -425,7 +453,7 @@ impl State {
             .map_or(now, |next| next.max(now));
         customer.insert("updated_at".into(), timestamp(updated_at).into());
         #[cfg(test)]
-        self.applied.push((id.to_owned(), request.body.clone()));
+        self.log.applied.push((id.to_owned(), request.body.clone()));
         Ok(to_json(customer))
     }
 

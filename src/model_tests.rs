@@ -1,0 +1,490 @@
+//! The three outcomes, held against a server that remembers what it applied:
+//! random patches, random faults, several threads on one `Config`.
+//!
+//! Which thread meets which fault is up to the scheduler, so nothing here
+//! depends on it. `PAYWITHSOAP_MODEL_CALLS` says how many calls to make, and
+//! `PAYWITHSOAP_MODEL_SEED` where to start: a failure prints its own.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::env;
+use std::fmt;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::config::Config;
+use crate::customer::Customer;
+use crate::error::{Error, ErrorKind, Outcome};
+use crate::patch::CustomerPatch;
+use crate::retry;
+use crate::testing::{Fault, Log, TestServer};
+use crate::update::update_with;
+
+#[test]
+fn the_outcome_is_true_whatever_goes_wrong() {
+    let calls = variable("PAYWITHSOAP_MODEL_CALLS").unwrap_or(3000);
+    let seed = variable("PAYWITHSOAP_MODEL_SEED").unwrap_or_else(|| u64::from(retry::jitter()));
+    println!("PAYWITHSOAP_MODEL_SEED={seed} PAYWITHSOAP_MODEL_CALLS={calls}");
+    let mut tally = Tally::default();
+    for number in 0..calls.div_ceil(THREADS * CALLS) {
+        Round::new(number, seed).run(&mut tally);
+    }
+    println!("{tally:?}");
+    // A schedule that misses one of these proves little.
+    if calls >= 3000 {
+        for count in [
+            tally.ok,
+            tally.ok_after_retry,
+            tally.ok_twice,
+            tally.refused_here,
+            tally.not_applied,
+            tally.unknown_applied,
+            tally.unknown_not_applied,
+            tally.last_was_a_refusal,
+        ] {
+            assert!(count > 0, "{tally:?}");
+        }
+    }
+}
+
+/// How often each way of ending came up.
+#[derive(Debug, Default)]
+struct Tally {
+    ok: u64,
+    ok_after_retry: u64,
+    ok_twice: u64,
+    refused_here: u64,
+    not_applied: u64,
+    unknown_applied: u64,
+    unknown_not_applied: u64,
+    /// Unknown for the sake of an attempt before a last one that was refused.
+    last_was_a_refusal: u64,
+}
+
+/// Some threads that make some calls of one server, by one `Config`.
+struct Round {
+    number: u64,
+    seed: u64,
+    max_retries: u32,
+    retry_unknown: bool,
+    /// Whether calls run out of time. Where they do not, all that an attempt
+    /// has caused has happened by the time that the call returns.
+    hasty: bool,
+}
+
+/// A call that was made, and how it ended.
+struct Call {
+    id: String,
+    /// What must be sent, if anything.
+    body: Option<String>,
+    /// Whether the server refuses it, faults aside.
+    refused: bool,
+    attempts: u32,
+    result: Result<Customer, Error>,
+}
+
+impl Round {
+    fn new(number: u64, seed: u64) -> Self {
+        Self {
+            number,
+            seed,
+            max_retries: u32::try_from(number % 4).unwrap(),
+            retry_unknown: number / 4 % 2 == 1,
+            hasty: number % 5 == 4,
+        }
+    }
+
+    fn run(&self, tally: &mut Tally) {
+        let server = TestServer::start().unwrap();
+        let cfg = server
+            .config()
+            .max_retries(self.max_retries)
+            .retry_unknown(self.retry_unknown)
+            .timeout(Duration::from_millis(if self.hasty { 300 } else { 60_000 }))
+            .build()
+            .unwrap();
+        let calls: Vec<Call> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|thread| {
+                    let (server, cfg) = (&server, cfg.clone());
+                    scope.spawn(move || self.calls(thread, server, &cfg))
+                })
+                .collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        self.check(&calls, &server.into_log(), tally);
+    }
+
+    /// What one thread does.
+    fn calls(&self, thread: u64, server: &TestServer, cfg: &Config) -> Vec<Call> {
+        let mut random = Random::new([self.seed, self.number, thread]);
+        let mut customers: Vec<_> = (0..3)
+            .map(|n| Owned::add(server, thread * 10 + n))
+            .collect();
+        let mut spare = thread * 10_000 + 1000;
+        let mut calls = Vec::new();
+        for n in 0..CALLS {
+            let faults = match random.below(10) {
+                0..5 => 0,
+                5..8 => 1,
+                _ => 1 + random.below(3),
+            };
+            for _ in 0..faults {
+                server.fail_next(random.fault(self.hasty));
+            }
+            let customer = random.pick(&mut customers);
+            let (call, fields) = make_call(thread * CALLS + n, &mut random, cfg, customer);
+            if call.refused || call.body.is_none() {
+                assert_eq!(customer.now(server), customer.fields, "{self:?}");
+            } else if !self.hasty {
+                customer.follow(server, &call, &fields);
+            } else if call.result.is_ok() {
+                customer.fields.extend(fields);
+            } else {
+                // It may be changed yet, by a request that is still under way.
+                *customer = Owned::add(server, spare);
+                spare += 1;
+            }
+            calls.push(call);
+        }
+        calls
+    }
+
+    /// Holds every call against what the server has tally and done.
+    fn check(&self, calls: &[Call], log: &Log, tally: &mut Tally) {
+        let mut applied: HashMap<(&str, &[u8]), u32> = HashMap::new();
+        for (id, body) in &log.applied {
+            *applied.entry((id, body)).or_default() += 1;
+        }
+        let mut arrived: HashMap<(&str, &[u8]), Vec<&Option<Fault>>> = HashMap::new();
+        for (request, fault) in &log.arrived {
+            assert_eq!(request.method, "PATCH");
+            let id = request.path.strip_prefix("/api/v1/customers/").unwrap();
+            arrived.entry((id, &request.body)).or_default().push(fault);
+        }
+        let mut lost = 0;
+        for call in calls {
+            let Some(body) = &call.body else {
+                let error = call.result.as_ref().unwrap_err();
+                assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{error}");
+                assert_eq!(error.outcome(), Outcome::NotApplied);
+                assert_eq!(error.attempts(), 0);
+                tally.refused_here += 1;
+                continue;
+            };
+            let key = (call.id.as_str(), body.as_bytes());
+            let applied = applied.remove(&key).unwrap_or_default();
+            let met = arrived.remove(&key).unwrap_or_default();
+            let about = format!(
+                "{self:?}: {body}, applied {applied} times, met {met:?}, {} attempts: {:?}",
+                call.attempts, call.result
+            );
+            assert!(call.attempts <= 1 + self.max_retries, "{about}");
+            let count = u32::try_from(met.len()).unwrap();
+            assert!(count <= call.attempts, "{about}");
+            lost += u64::from(call.attempts - count);
+            match &call.result {
+                Ok(_) => {
+                    assert!(applied >= 1 && !call.refused, "{about}");
+                    assert!(applied == 1 || self.retry_unknown, "{about}");
+                    tally.ok += 1;
+                    tally.ok_after_retry += u64::from(call.attempts > 1);
+                    tally.ok_twice += u64::from(applied > 1);
+                }
+                Err(error) => {
+                    assert_eq!(error.attempts(), call.attempts, "{about}");
+                    match error.outcome() {
+                        Outcome::NotApplied => {
+                            assert_eq!(applied, 0, "{about}");
+                            tally.not_applied += 1;
+                        }
+                        Outcome::Unknown => {
+                            assert!(applied <= call.attempts, "{about}");
+                            tally.unknown_applied += u64::from(applied > 0);
+                            tally.unknown_not_applied += u64::from(applied == 0);
+                            let refusal = error.status().is_some_and(|s| s / 100 == 4);
+                            tally.last_was_a_refusal += u64::from(refusal);
+                        }
+                    }
+                    // All that an attempt meets is known, unless time comes in or
+                    // a refusal is cut, which may leave its status whole.
+                    let cut = |fault: &&Option<Fault>| matches!(fault, Some(Fault::Truncate(_)));
+                    let unclear = self.hasty || call.refused && met.iter().any(cut);
+                    if !unclear {
+                        let refusals = met.iter().filter(|fault| match fault {
+                            Some(Fault::Respond { status, .. }) => status / 100 == 4,
+                            None | Some(Fault::Delay(_) | Fault::Trickle(_)) => call.refused,
+                            Some(_) => false,
+                        });
+                        let clear = call.attempts as usize == refusals.count();
+                        assert_eq!(error.outcome() == Outcome::NotApplied, clear, "{about}");
+                    }
+                }
+            }
+        }
+        assert!(applied.is_empty(), "{self:?}: nobody sent {applied:?}");
+        assert!(arrived.is_empty(), "{self:?}: nobody sent {arrived:?}");
+        if self.hasty {
+            assert!(lost >= log.unread, "{self:?}: {lost} < {}", log.unread);
+        } else {
+            assert_eq!(lost, log.unread, "{self:?}");
+        }
+    }
+}
+
+impl fmt::Debug for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "seed {}, round {}, max_retries {}, retry_unknown {}, hasty {}",
+            self.seed, self.number, self.max_retries, self.retry_unknown, self.hasty
+        )
+    }
+}
+
+/// Makes a call whose every value tells its number, so that no two calls
+/// send the same body.
+fn make_call(
+    number: u64,
+    random: &mut Random,
+    cfg: &Config,
+    customer: &Owned,
+) -> (Call, BTreeMap<&'static str, String>) {
+    let day = time::Date::from_julian_day(2_415_021 + i32::try_from(number).unwrap()).unwrap();
+    let mut fields = BTreeMap::from([
+        ("date_of_birth", day.to_string()),
+        ("email", format!("call{number}@example.com")),
+        ("first_name", format!("First {number} \"\u{e9}\\")),
+        ("last_name", format!("Last {number}")),
+        ("phone_number", format!("{number:010}")),
+    ]);
+    let kept = 1 + random.below(31);
+    let mut bit = 1;
+    fields.retain(|_, _| {
+        bit <<= 1;
+        kept & bit >> 1 != 0
+    });
+    let mut id = customer.id.clone();
+    let mut refused = true;
+    let mut malformed = false;
+    match random.below(20) {
+        0 => id = format!("cus_nobody{number}"),
+        1 => {
+            fields.insert("first_name", format!("First {number}"));
+            fields.insert("email", "customer@example.com".into());
+        }
+        2 => {
+            fields.insert("phone_number", format!("{number}"));
+            malformed = true;
+        }
+        _ => refused = false,
+    }
+    let patch = fields
+        .iter()
+        .fold(CustomerPatch::new(), |patch, (name, value)| match *name {
+            "date_of_birth" => patch.date_of_birth(value),
+            "email" => patch.email(value),
+            "first_name" => patch.first_name(value),
+            "last_name" => patch.last_name(value),
+            _ => patch.phone_number(value),
+        });
+    let sleeps = Cell::new(0);
+    let result = update_with(cfg, &id, &patch, |_| sleeps.set(sleeps.get() + 1));
+    let body = (!malformed).then(|| {
+        let parts: Vec<_> = [
+            "email",
+            "first_name",
+            "last_name",
+            "phone_number",
+            "date_of_birth",
+        ]
+        .iter()
+        .filter_map(|name| Some(format!("\"{name}\":{}", Value::from(&**fields.get(name)?))))
+        .collect();
+        format!("{{{}}}", parts.join(","))
+    });
+    let call = Call {
+        id,
+        body,
+        refused,
+        attempts: if malformed { 0 } else { sleeps.get() + 1 },
+        result,
+    };
+    (call, fields)
+}
+
+/// A customer that only one thread changes, and what it must be like.
+struct Owned {
+    id: String,
+    fields: BTreeMap<&'static str, String>,
+}
+
+impl Owned {
+    fn add(server: &TestServer, number: u64) -> Self {
+        let id = format!("cus_{number}");
+        let fields = BTreeMap::from([
+            ("date_of_birth", "1990-01-01".into()),
+            ("email", format!("customer{number}@example.com")),
+            ("first_name", "Jane".into()),
+            ("last_name", "Doe".into()),
+            ("phone_number", format!("9{number:09}")),
+        ]);
+        let mut json: Map<_, _> = fields
+            .iter()
+            .map(|(name, value)| ((*name).into(), Value::from(value.as_str())))
+            .collect();
+        json.insert("id".into(), id.as_str().into());
+        server.add_customer(&Value::from(json).to_string());
+        Self { id, fields }
+    }
+
+    /// What it is like.
+    fn now(&self, server: &TestServer) -> BTreeMap<&'static str, String> {
+        let json: Map<String, Value> =
+            serde_json::from_str(&server.customer(&self.id).unwrap()).unwrap();
+        self.fields
+            .keys()
+            .map(|name| (*name, json[*name].as_str().unwrap().into()))
+            .collect()
+    }
+
+    /// Takes over what a call has made of it.
+    #[track_caller]
+    fn follow(&mut self, server: &TestServer, call: &Call, patch: &BTreeMap<&'static str, String>) {
+        let now = self.now(server);
+        let mut patched = self.fields.clone();
+        patched.extend(patch.clone());
+        match &call.result {
+            Ok(customer) => {
+                assert_eq!(now, patched);
+                let answered = BTreeMap::from([
+                    ("date_of_birth", customer.date_of_birth.unwrap().to_string()),
+                    ("email", customer.email.clone().unwrap()),
+                    ("first_name", customer.first_name.clone().unwrap()),
+                    ("last_name", customer.last_name.clone().unwrap()),
+                    ("phone_number", customer.phone_number.clone().unwrap()),
+                ]);
+                assert_eq!(answered, patched);
+                assert_eq!(customer.id, self.id);
+            }
+            Err(error) => match error.outcome() {
+                Outcome::NotApplied => assert_eq!(now, self.fields, "{error}"),
+                Outcome::Unknown => assert!(now == self.fields || now == patched, "{error}"),
+            },
+        }
+        self.fields = now;
+    }
+}
+
+/// The splitmix64 generator.
+struct Random(u64);
+
+impl Random {
+    fn new(seeds: [u64; 3]) -> Self {
+        seeds
+            .iter()
+            .fold(Self(0), |mut random, seed| Self(random.next() ^ seed))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ z >> 31
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a mut [T]) -> &'a mut T {
+        let place = self.below(from.len() as u64);
+        &mut from[usize::try_from(place).unwrap()]
+    }
+
+    /// A fault of any kind; those that take time only where calls are hasty.
+    ///
+    /// None ends a connection after an answer that leaves it open: a request on
+    /// it would be lost or not, as the scheduler likes.
+    fn fault(&mut self, hasty: bool) -> Fault {
+        match self.below(if hasty { 200 } else { 196 }) {
+            0..20 => Fault::CloseAfterReading,
+            20..40 => Fault::CloseBeforeReading,
+            40..60 => Fault::Reset,
+            60..80 => Fault::Truncate(usize::try_from(self.below(120)).unwrap()),
+            80..100 => Fault::Raw(self.raw()),
+            100..102 => Fault::Trickle(Duration::ZERO),
+            102..110 => Fault::Delay(Duration::from_micros(self.below(500))),
+            110..196 => self.answer(),
+            196..198 => Fault::Stall,
+            _ => Fault::Delay(Duration::from_millis(self.below(600))),
+        }
+    }
+
+    /// Bytes that are no customer, and no refusal either.
+    fn raw(&mut self) -> Vec<u8> {
+        let mut wholes = [
+            "",
+            "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}",
+            "HTTP/1.1 200 OK\r\n\r\n{\"id\":\"cus_another\"}",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"id",
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]",
+            "HTTP/1.1 503 Busy\r\nconnection: close\r\nretry-after: 1\r\n\r\n",
+            "HTTP/1.1 2",
+            "SSH-2.0-OpenSSH_9.6\r\n",
+        ];
+        if self.below(2) == 0 {
+            return self.pick(&mut wholes).as_bytes().into();
+        }
+        let length = self.below(64);
+        (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+
+    fn answer(&mut self) -> Fault {
+        let status = *self.pick(&mut [
+            200, 201, 202, 204, 301, 302, 304, 400, 401, 403, 404, 408, 409, 422, 425, 429, 429,
+            429, 500, 501, 502, 503, 503, 503, 504, 520, 524,
+        ]);
+        let retry_after = *self.pick(&mut [
+            "",
+            "0",
+            "1",
+            "30",
+            "31",
+            "18446744073709551616",
+            "soon",
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+        ]);
+        let body = *self.pick(&mut ["", "{}", r#"{"error":"no","hint":"wait"}"#, "<html>"]);
+        Fault::Respond {
+            status,
+            headers: vec![("retry-after".into(), retry_after.into())],
+            body: if matches!(status, 204 | 304) {
+                ""
+            } else {
+                body
+            }
+            .into(),
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    let value = env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} must be a number")),
+    )
+}
+
+const THREADS: u64 = 4;
+
+/// How many calls each thread makes in a round.
+const CALLS: u64 = 50;
