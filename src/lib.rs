@@ -4,14 +4,14 @@
 //! # Example
 //!
 //! ```
-//! use paywithsoap::{CustomerPatch, update_customer};
+//! use paywithsoap::{Config, CustomerPatch, update_customer};
 //! # use paywithsoap::testing::TestServer;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let server = TestServer::start()?;
 //! # let cfg = server.config().build()?;
 //! # #[cfg(any())]
-//! let cfg = paywithsoap::Config::sandbox(&api_key)?;
+//! let cfg = Config::sandbox(&api_key)?;
 //! let patch = CustomerPatch::new().first_name("Jane").phone_number("5551234567");
 //! let customer = update_customer(&cfg, "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V", &patch)?;
 //! assert_eq!(customer.phone_number.as_deref(), Some("5551234567"));

@@ -192,9 +192,10 @@ impl TestServer {
     pub fn add_customer(&self, json: &str) {
         let customer: Map<String, Value> =
             serde_json::from_str(json).expect("a customer must be a JSON object");
-        let id = customer["id"]
-            .as_str()
-            .expect("a customer's id must be a string")
+        let id = customer
+            .get("id")
+            .and_then(Value::as_str)
+            .expect("a customer must have an id that is a string")
             .to_owned();
         self.shared.lock().customers.insert(id, customer);
     }
