@@ -1,0 +1,481 @@
+//! What the client makes of an answer of 2xx.
+
+use std::error::Error as _;
+use std::fmt::Write;
+
+use paywithsoap::testing::{Fault, TestServer};
+use paywithsoap::{Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
+use time::{Date, Month, OffsetDateTime, Time};
+
+const ID: &str = TestServer::CUSTOMER_ID;
+
+/// The answer of the API's page.
+const PAGE: &str = r#"{
+  "id": "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V",
+  "internal_id": "cust_123",
+  "email": "customer@example.com",
+  "first_name": "Jane",
+  "last_name": "Doe",
+  "phone_number": "5551234567",
+  "date_of_birth": "1990-01-01",
+  "created_at": "2025-03-10T16:08:14.427Z",
+  "updated_at": "2025-03-12T09:15:42.001Z"
+}"#;
+
+#[test]
+fn reads_the_answer_of_the_api_page() {
+    let customer = read(PAGE).unwrap();
+    assert_eq!(customer.id, ID);
+    assert_eq!(customer.internal_id.as_deref(), Some("cust_123"));
+    assert_eq!(customer.email.as_deref(), Some("customer@example.com"));
+    assert_eq!(customer.first_name.as_deref(), Some("Jane"));
+    assert_eq!(customer.last_name.as_deref(), Some("Doe"));
+    assert_eq!(customer.phone_number.as_deref(), Some("5551234567"));
+    let day = |year, month, day| Date::from_calendar_date(year, month, day).unwrap();
+    let at = |date: Date, time: (u8, u8, u8, u16)| {
+        let time = Time::from_hms_milli(time.0, time.1, time.2, time.3).unwrap();
+        Some(date.with_time(time).assume_utc())
+    };
+    assert_eq!(customer.date_of_birth, Some(day(1990, Month::January, 1)));
+    assert_eq!(
+        customer.created_at,
+        at(day(2025, Month::March, 10), (16, 8, 14, 427))
+    );
+    assert_eq!(
+        customer.updated_at,
+        at(day(2025, Month::March, 12), (9, 15, 42, 1))
+    );
+    assert_eq!(customer.json(), PAGE);
+    assert_eq!(customer.request_id(), None);
+}
+
+#[test]
+fn answers_with_the_customer_after_the_change() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().build().unwrap();
+    let patch = CustomerPatch::new()
+        .email("jane@example.org")
+        .last_name("Ren\u{E9}e")
+        .date_of_birth("2000-02-29");
+    let customer = update_customer(&cfg, ID, &patch).unwrap();
+    assert_eq!(customer.email.as_deref(), Some("jane@example.org"));
+    assert_eq!(customer.first_name.as_deref(), Some("Jane"));
+    assert_eq!(customer.last_name.as_deref(), Some("Ren\u{E9}e"));
+    assert_eq!(customer.date_of_birth.unwrap().to_string(), "2000-02-29");
+    assert_eq!(customer.request_id(), Some("req_1"));
+    assert_eq!(server.customer(ID).as_deref(), Some(customer.json()));
+}
+
+#[test]
+fn relies_on_nothing_but_the_id() {
+    for rest in [
+        "",
+        r#", "email": null"#,
+        r#", "email": 1"#,
+        r#", "email": -1.5e3"#,
+        r#", "email": 1e999"#,
+        r#", "email": 123456789012345678901234567890123456789012345678901234567890"#,
+        r#", "email": true"#,
+        r#", "email": []"#,
+        r#", "email": {"address": "a@b"}"#,
+        r#", "email": "\ud800""#,
+        r#", "email": "\udc00\ud800""#,
+        r#", "email": "a@b", "email": null"#,
+        r#", "date_of_birth": "02/13/1990""#,
+        r#", "date_of_birth": "1990-02-30""#,
+        r#", "date_of_birth": "1990-01-01T00:00:00Z""#,
+        r#", "date_of_birth": "0000-00-00""#,
+        r#", "date_of_birth": """#,
+        r#", "date_of_birth": 19900101"#,
+        r#", "created_at": "2025-03-10""#,
+        r#", "created_at": "2025-03-10T16:08:14""#,
+        r#", "created_at": 1741622894"#,
+        r#", "created_at": "2025-02-30T00:00:00Z""#,
+        r#", "created_at": "9999-12-31T23:59:59.999+99:99""#,
+        r#", "updated_at": "soon""#,
+        r#", "status": "active", "tags": [1, {"a": null}], "limit": 1e999"#,
+        r#", "note": "\ud800", "x\ud800": 1, "": 0"#,
+        r#", "$serde_json::private::RawValue": "{", "$serde_json::private::Number": "x""#,
+        r#", "Email": "a@b", "EMAIL": "a@b", "email_address": "a@b""#,
+    ] {
+        let json = format!(r#"{{"id": "{ID}"{rest}}}"#);
+        let customer = read(&json).unwrap_or_else(|error| panic!("{json}: {error:?}"));
+        assert_eq!(customer.id, ID, "{json}");
+        assert_eq!(customer.internal_id, None, "{json}");
+        assert_eq!(customer.email, None, "{json}");
+        assert_eq!(customer.first_name, None, "{json}");
+        assert_eq!(customer.last_name, None, "{json}");
+        assert_eq!(customer.phone_number, None, "{json}");
+        assert_eq!(customer.date_of_birth, None, "{json}");
+        assert_eq!(customer.created_at, None, "{json}");
+        assert_eq!(customer.updated_at, None, "{json}");
+        assert_eq!(customer.json(), json);
+    }
+}
+
+#[test]
+fn an_odd_field_takes_no_other_along() {
+    let customer = read(&format!(
+        r#"{{"email": 1e999, "first_name": "J\u0061ne", "last_name": "", "id": "{ID}",
+            "phone_number": "+1 555", "first_name": "June", "date_of_birth": "x"}}"#
+    ))
+    .unwrap();
+    assert_eq!(customer.email, None);
+    // Of a repeated field the last counts, and texts are as the server has them.
+    assert_eq!(customer.first_name.as_deref(), Some("June"));
+    assert_eq!(customer.last_name.as_deref(), Some(""));
+    assert_eq!(customer.phone_number.as_deref(), Some("+1 555"));
+    assert_eq!(customer.date_of_birth, None);
+}
+
+#[test]
+fn reads_an_id_however_json_writes_it() {
+    for json in [
+        format!(r#"{{"id":"{ID}"}}"#),
+        format!(r#"{{"id":"\u0063{}"}}"#, &ID[1..]),
+        format!(r#"{{"\u0069d":"{ID}"}}"#),
+        format!(r#"{{"id":"{ID}","id":"{ID}"}}"#),
+        format!(r#"{{"id":"{ID}","email":"a@b","id":"\u0063{}"}}"#, &ID[1..]),
+        format!(" \r\n\t{{ \"id\" : \"{ID}\" }} \r\n\t"),
+        format!("\u{FEFF}{{\"id\":\"{ID}\"}}"),
+    ] {
+        let customer = read(&json).unwrap_or_else(|error| panic!("{json}: {error:?}"));
+        assert_eq!(customer.id, ID);
+        assert_eq!(customer.json(), json);
+    }
+}
+
+#[test]
+fn a_body_that_is_not_this_customer_is_unreadable() {
+    const NO_CUSTOMER: &str = "the body is not a JSON object with one id";
+    const OTHER: &str = "the body has another id than was asked for";
+    let json = |column| format!("the body is not JSON, from line 1 column {column} on");
+    let long = |n: usize| format!(r#"{{"id":"{ID}","x":"{}"}}"#, "x".repeat(n));
+    let mut failed = String::new();
+    for (body, cause) in [
+        (format!(r#"{{"id":"{ID}x"}}"#), OTHER.into()),
+        (r#"{"id":""}"#.into(), OTHER.into()),
+        (format!(r#"{{"id":" {ID}"}}"#), OTHER.into()),
+        (format!(r#"{{"id":"{}"}}"#, ID.to_lowercase()), OTHER.into()),
+        (
+            r#"{"id":"cus_other","id":"cus_other"}"#.into(),
+            OTHER.into(),
+        ),
+        ("{}".into(), NO_CUSTOMER.into()),
+        (format!(r#"{{"ID":"{ID}"}}"#), NO_CUSTOMER.into()),
+        (
+            format!(r#"{{"customer":{{"id":"{ID}"}}}}"#),
+            NO_CUSTOMER.into(),
+        ),
+        (r#"{"id":null}"#.into(), NO_CUSTOMER.into()),
+        (r#"{"id":1}"#.into(), NO_CUSTOMER.into()),
+        (format!(r#"{{"id":["{ID}"]}}"#), NO_CUSTOMER.into()),
+        (
+            format!(r#"{{"id":"{ID}","id":"cus_x"}}"#),
+            NO_CUSTOMER.into(),
+        ),
+        (
+            format!(r#"{{"id":"cus_x","id":"{ID}"}}"#),
+            NO_CUSTOMER.into(),
+        ),
+        (format!(r#"{{"id":null,"id":"{ID}"}}"#), NO_CUSTOMER.into()),
+        (format!(r#"{{"id":"{ID}","id":null}}"#), NO_CUSTOMER.into()),
+        (format!(r#"[{{"id":"{ID}"}}]"#), NO_CUSTOMER.into()),
+        (format!(r#"["{ID}"]"#), NO_CUSTOMER.into()),
+        (format!(r#""{ID}""#), NO_CUSTOMER.into()),
+        ("null".into(), NO_CUSTOMER.into()),
+        ("true".into(), NO_CUSTOMER.into()),
+        ("200".into(), NO_CUSTOMER.into()),
+        ("[]".into(), NO_CUSTOMER.into()),
+        (String::new(), json(0)),
+        ("OK".into(), json(1)),
+        ("<html>".into(), json(1)),
+        ("\u{FEFF}".into(), json(0)),
+        (format!("\u{FEFF}\u{FEFF}{{\"id\":\"{ID}\"}}"), json(1)),
+        (format!(r#"{{"id":"{ID}""#), json(44)),
+        (format!(r#"{{"id":"{ID}","email":"a@b"#), json(57)),
+        (format!(r#"{{"id":"{ID}",}}"#), json(46)),
+        (format!(r#"{{"id":"{ID}"}}{{}}"#), json(46)),
+        (format!(r#"{{"id":"{ID}"}} x"#), json(47)),
+        (format!("{{'id':'{ID}'}}"), json(2)),
+        (format!(r#"{{"id":"{ID}","x":NaN}}"#), json(50)),
+        (
+            format!("{{\"id\":\"{ID}\",\n\"x\":\"\n\"}}"),
+            "the body is not JSON, from line 2 column 5 on".into(),
+        ),
+        (long(1024 * 1024), "the body is longer than 1 MiB".into()),
+    ] {
+        let error = read(&body).unwrap_err();
+        let came = error.source().unwrap().to_string();
+        if came != cause {
+            let shown: String = body.chars().take(80).collect();
+            writeln!(failed, "{shown}: {came}").unwrap();
+        }
+        check_unreadable(&error, 200);
+        let most = body.len().min(64 * 1024);
+        assert_eq!(error.body(), Some(&body[..most]));
+    }
+    assert!(failed.is_empty(), "{failed}");
+}
+
+#[test]
+fn a_body_that_is_not_utf_8_is_unreadable() {
+    for (body, lossy) in [
+        (&b"\xFF"[..], "\u{FFFD}"),
+        (b"{\"id\":\"caf\xE9\"}", "{\"id\":\"caf\u{FFFD}\"}"),
+        (b"\xFF\xFE{\0}\0", "\u{FFFD}\u{FFFD}{\0}\0"),
+        (b"\xED\xA0\x80", "\u{FFFD}\u{FFFD}\u{FFFD}"),
+    ] {
+        let error = respond(200, &[], body).unwrap_err();
+        check_unreadable(&error, 200);
+        assert_eq!(error.source().unwrap().to_string(), "the body is not UTF-8");
+        assert_eq!(error.body(), Some(lossy));
+    }
+}
+
+#[test]
+fn a_body_is_read_up_to_one_mebibyte() {
+    let of_length = |n: usize| {
+        let head = format!(r#"{{"id":"{ID}","x":""#);
+        let body = format!("{head}{}\"}}", "x".repeat(n - head.len() - 2));
+        assert_eq!(body.len(), n);
+        body
+    };
+    let most = of_length(1024 * 1024);
+    assert_eq!(read(&most).unwrap().json(), most);
+    let error = read(&of_length(1024 * 1024 + 1)).unwrap_err();
+    check_unreadable(&error, 200);
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "the body is longer than 1 MiB"
+    );
+    assert_eq!(error.body().unwrap().len(), 64 * 1024);
+}
+
+#[test]
+fn nesting_of_any_depth_is_skipped() {
+    for deep in [100, 1000, 500_000] {
+        let (open, close) = ("[".repeat(deep), "]".repeat(deep));
+        for field in ["email", "x"] {
+            let json = format!(r#"{{"{field}":{open}{close},"id":"{ID}"}}"#);
+            assert_eq!(read(&json).unwrap().email, None);
+        }
+        let error = read(&open).unwrap_err();
+        check_unreadable(&error, 200);
+        let error = read(&format!(r#"{{"id":{open}{close}}}"#)).unwrap_err();
+        check_unreadable(&error, 200);
+    }
+}
+
+#[test]
+fn created_is_as_good_as_ok() {
+    let customer = respond(201, &[], PAGE.as_bytes()).unwrap();
+    assert_eq!(customer, read(PAGE).unwrap());
+}
+
+#[test]
+fn any_other_2xx_is_unreadable_whatever_its_body() {
+    for status in (202..=299).filter(|status| ![204, 205].contains(status)) {
+        let error = respond(status, &[], PAGE.as_bytes()).unwrap_err();
+        check_unreadable(&error, status);
+        assert_eq!(error.body(), Some(PAGE), "{status}");
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            "the status is neither 200 nor 201"
+        );
+    }
+    let error = respond(204, &[("x-request-id", "r")], b"").unwrap_err();
+    check_unreadable(&error, 204);
+    assert_eq!(error.body(), Some(""));
+    assert_eq!(error.request_id(), Some("r"));
+    let error = respond(205, &[], b"").unwrap_err();
+    check_unreadable(&error, 205);
+}
+
+#[test]
+fn an_unreadable_answer_is_never_tried_again() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(5).retry_unknown(true);
+    let cfg = cfg.build().unwrap();
+    server.fail_next(answer(200, &[("retry-after", "0")], b"{}"));
+    let error = update_customer(&cfg, ID, &CustomerPatch::new().first_name("June")).unwrap_err();
+    check_unreadable(&error, 200);
+    assert_eq!(error.attempts(), 1);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn the_request_id_is_the_first_of_three_headers() {
+    for (headers, expected) in [
+        (&[][..], None),
+        (&[("cf-ray", "c")], Some("c")),
+        (&[("cf-ray", "c"), ("request-id", "b")], Some("b")),
+        (
+            &[("cf-ray", "c"), ("request-id", "b"), ("x-request-id", "a")],
+            Some("a"),
+        ),
+        (&[("X-Request-Id", "A-1")], Some("A-1")),
+        (&[("x-request-id", ""), ("request-id", "b")], Some("b")),
+        (&[("x-request-id", "caf\u{E9}"), ("cf-ray", "c")], Some("c")),
+        (&[("x-request-id", "a"), ("x-request-id", "b")], Some("a")),
+        (&[("request-ids", "b"), ("request_id", "b")], None),
+    ] {
+        let customer = respond(200, headers, PAGE.as_bytes()).unwrap();
+        assert_eq!(customer.request_id(), expected, "{headers:?}");
+        let error = respond(200, headers, b"{}").unwrap_err();
+        assert_eq!(error.request_id(), expected, "{headers:?}");
+        let error = respond(422, headers, b"{}").unwrap_err();
+        assert_eq!(error.request_id(), expected, "{headers:?}");
+    }
+}
+
+#[test]
+fn the_content_type_of_an_answer_is_not_looked_at() {
+    for content_type in ["text/html", "application/json; charset=latin1", ""] {
+        let headers = [("content-type", content_type)];
+        assert!(respond(200, &headers, PAGE.as_bytes()).is_ok());
+    }
+}
+
+#[test]
+fn serializes_the_nine_fields_in_the_order_of_the_page() {
+    let customer = read(&format!(
+        r#"{{"updated_at": "2025-03-12T09:15:42.001Z", "created_at": "2025-03-10T16:08:14.427+02:00",
+            "date_of_birth": "0099-01-01", "phone_number": "5551234567", "last_name": "D\"oe",
+            "first_name": "Jane", "email": "customer@example.com", "internal_id": "cust_123",
+            "extra": 1, "id": "{ID}"}}"#
+    ))
+    .unwrap();
+    assert_eq!(
+        serde_json::to_string(&customer).unwrap(),
+        concat!(
+            r#"{"id":"cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V","internal_id":"cust_123","#,
+            r#""email":"customer@example.com","first_name":"Jane","last_name":"D\"oe","#,
+            r#""phone_number":"5551234567","date_of_birth":"0099-01-01","#,
+            r#""created_at":"2025-03-10T16:08:14.427+02:00","#,
+            r#""updated_at":"2025-03-12T09:15:42.001Z"}"#
+        )
+    );
+    let page: serde_json::Value = serde_json::from_str(PAGE).unwrap();
+    assert_eq!(serde_json::to_value(read(PAGE).unwrap()).unwrap(), page);
+    let bare = read(&format!(r#"{{"id":"{ID}"}}"#)).unwrap();
+    assert_eq!(
+        serde_json::to_string(&bare).unwrap(),
+        concat!(
+            r#"{"id":"cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V","internal_id":null,"#,
+            r#""email":null,"first_name":null,"last_name":null,"phone_number":null,"#,
+            r#""date_of_birth":null,"created_at":null,"updated_at":null}"#
+        )
+    );
+}
+
+#[test]
+fn serializing_a_time_that_rfc_3339_cannot_write_fails() {
+    let mut customer = read(PAGE).unwrap();
+    customer.created_at = Some(Date::MIN.midnight().assume_utc());
+    assert!(serde_json::to_string(&customer).is_err());
+}
+
+#[test]
+fn reads_times_of_every_rfc_3339_form() {
+    for (text, unix_nanos) in [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01t00:00:00z", 0),
+        ("1970-01-01 00:00:00Z", 0),
+        ("1970-01-01T00:00:00.5Z", 500_000_000),
+        ("1970-01-01T00:00:00.123456789Z", 123_456_789),
+        ("1970-01-01T00:00:00.1234567891Z", 123_456_789),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("1969-12-31T23:00:00-01:00", 0),
+        ("0001-01-01T00:00:00Z", -62_135_596_800_000_000_000),
+        ("9999-12-31T23:59:59Z", 253_402_300_799_000_000_000),
+        ("9999-12-31T23:59:59-23:59", 253_402_387_139_000_000_000),
+    ] {
+        let json = format!(r#"{{"id":"{ID}","updated_at":"{text}"}}"#);
+        let customer = read(&json).unwrap();
+        let nanos = customer
+            .updated_at
+            .map(OffsetDateTime::unix_timestamp_nanos);
+        assert_eq!(nanos, Some(unix_nanos), "{text}");
+        // Whatever was read can be shown, compared and written.
+        assert!(serde_json::to_string(&customer).is_ok(), "{text}");
+        assert!(format!("{customer:?}").contains("updated_at: Some("));
+        assert_eq!(customer, customer.clone());
+    }
+}
+
+#[test]
+fn customers_are_equal_by_their_nine_fields() {
+    let page = read(PAGE).unwrap();
+    let spaced = read(&PAGE.replace('\n', "")).unwrap();
+    assert_ne!(page.json(), spaced.json());
+    assert_eq!(page, spaced);
+    let named = respond(200, &[("x-request-id", "r")], PAGE.as_bytes()).unwrap();
+    assert_eq!(page, named);
+
+    type Change = fn(&mut Customer);
+    let changes: [Change; 9] = [
+        |customer| customer.id.push('x'),
+        |customer| customer.internal_id = None,
+        |customer| customer.email = None,
+        |customer| customer.first_name = None,
+        |customer| customer.last_name = None,
+        |customer| customer.phone_number = None,
+        |customer| customer.date_of_birth = None,
+        |customer| customer.created_at = None,
+        |customer| customer.updated_at = None,
+    ];
+    for (i, change) in changes.iter().enumerate() {
+        let mut changed = page.clone();
+        change(&mut changed);
+        assert_ne!(page, changed, "{i}");
+    }
+}
+
+/// Whatever an unreadable answer has in common.
+#[track_caller]
+fn check_unreadable(error: &Error, status: u16) {
+    assert!(
+        matches!(error.kind(), ErrorKind::Unreadable(_)),
+        "{error:?}"
+    );
+    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!(error.status(), Some(status));
+    assert_eq!(error.attempts(), 1);
+    assert!(!error.is_transient());
+    assert!(error.api().is_none());
+    assert!(error.violations().is_empty());
+    assert_eq!(error.retry_after(), None);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "unknown whether applied: the API answered {status} with a body that is not this customer"
+        )
+    );
+}
+
+#[track_caller]
+fn read(body: &str) -> Result<Customer, Error> {
+    respond(200, &[], body.as_bytes())
+}
+
+/// What a call comes to that is answered with this.
+#[track_caller]
+fn respond(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<Customer, Error> {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(0).build().unwrap();
+    server.fail_next(answer(status, headers, body));
+    let patch = CustomerPatch::new().first_name("June");
+    let result = update_customer(&cfg, ID, &patch);
+    assert_eq!(server.requests().len(), 1);
+    result
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
+    let owned = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
+    Fault::Respond {
+        status,
+        headers: headers.iter().map(owned).collect(),
+        body: body.into(),
+    }
+}
