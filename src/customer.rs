@@ -268,7 +268,8 @@ struct Key(Option<usize>);
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_identifier(KeyVisitor)
+        // As bytes: a key that no str can hold, a lone surrogate say, is none of ours.
+        deserializer.deserialize_bytes(KeyVisitor)
     }
 }
 
@@ -281,8 +282,8 @@ impl Visitor<'_> for KeyVisitor {
         f.write_str("a key")
     }
 
-    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Key, E> {
-        Ok(Key(NAMES.iter().position(|name| *name == key)))
+    fn visit_bytes<E: serde::de::Error>(self, key: &[u8]) -> Result<Key, E> {
+        Ok(Key(NAMES.iter().position(|name| name.as_bytes() == key)))
     }
 }
 
