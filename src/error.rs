@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::field::Violation;
 
@@ -328,16 +328,18 @@ impl Text {
     /// and `errors` as map or list. A body that is none of it says nothing.
     fn read(body: &str) -> Self {
         let body = body.strip_prefix('\u{FEFF}').unwrap_or(body);
-        let Ok(body) = serde_json::from_str::<Value>(body) else {
-            return Self::default();
-        };
-        let error = &body["error"];
+        let body = serde_json::from_str(body).unwrap_or(Said::Nothing);
+        let error = body.get("error");
         Self {
-            message: words(error)
-                .or_else(|| words(&body["message"]))
-                .or_else(|| words(&body["errors"]))
-                .or_else(|| words(&body["detail"])),
-            hint: words(&body["hint"]).or_else(|| words(&error["hint"])),
+            message: error
+                .words()
+                .or_else(|| body.get("message").words())
+                .or_else(|| body.get("errors").words())
+                .or_else(|| body.get("detail").words()),
+            hint: body
+                .get("hint")
+                .words()
+                .or_else(|| error.get("hint").words()),
         }
     }
 
@@ -404,21 +406,104 @@ fn redact(text: &str, secrets: &[Secret<'_>]) -> String {
     shown
 }
 
-/// The text in a JSON value: a string, a list of them, an object's message, or
-/// a map of fields to what is wrong with them.
-fn words(value: &Value) -> Option<String> {
-    let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
-    match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        Value::Array(items) => joined(items.iter().filter_map(words).collect()),
-        Value::Object(map) => ["message", "detail", "error", "title"]
-            .iter()
-            .find_map(|key| map.get(*key).and_then(words))
-            .or_else(|| {
-                let each = |(key, value)| Some(format!("{key} {}", words(value)?));
-                joined(map.iter().filter_map(each).collect())
-            }),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+/// A JSON value, as far as it can hold words.
+///
+/// Not `serde_json::Value`, which reads the text under a private key of its
+/// own as JSON afresh: by that a body could nest deeper than any stack.
+enum Said {
+    Nothing,
+    Text(String),
+    List(Vec<Said>),
+    Map(Vec<(String, Said)>),
+}
+
+impl Said {
+    /// The last value under this key of a map.
+    fn get(&self, key: &str) -> &Self {
+        match self {
+            Self::Map(map) => map.iter().rfind(|(name, _)| name == key),
+            Self::Nothing | Self::Text(_) | Self::List(_) => None,
+        }
+        .map_or(&Self::Nothing, |(_, value)| value)
+    }
+
+    /// The text in it: a string, a list of them, an object's message, or a map
+    /// of fields to what is wrong with them.
+    fn words(&self) -> Option<String> {
+        let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
+        match self {
+            Self::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+            Self::List(items) => joined(items.iter().filter_map(Self::words).collect()),
+            Self::Map(map) => ["message", "detail", "error", "title"]
+                .iter()
+                .find_map(|key| self.get(key).words())
+                .or_else(|| {
+                    let each = |(key, value): &(String, Self)| {
+                        // So comes a number, where a program has serde_json's
+                        // `arbitrary_precision` on.
+                        let number = key == "$serde_json::private::Number";
+                        (!number).then(|| Some(format!("{key} {}", value.words()?)))?
+                    };
+                    joined(map.iter().filter_map(each).collect())
+                }),
+            Self::Nothing | Self::Text(_) => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SaidVisitor)
+    }
+}
+
+struct SaidVisitor;
+
+impl<'de> Visitor<'de> for SaidVisitor {
+    type Value = Said;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Said, E> {
+        Ok(Said::Text(text.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Said, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Said::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Said, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Said::Map(entries))
     }
 }
 
