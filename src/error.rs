@@ -509,7 +509,7 @@ impl<'de> Visitor<'de> for SaidVisitor {
 
 /// Line separators and the marks that turn the direction of what follows.
 fn steers_text(c: char) -> bool {
-    matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// How many characters of the server's words Display shows.
