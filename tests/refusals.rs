@@ -1,0 +1,460 @@
+//! What the client makes of answers that are not 2xx.
+
+use std::error::Error as _;
+use std::fmt::Write;
+use std::time::Duration;
+
+use paywithsoap::testing::{Fault, TestServer};
+use paywithsoap::{ApiError, Config, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
+
+const ID: &str = TestServer::CUSTOMER_ID;
+
+#[test]
+fn every_status_comes_to_its_outcome() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(0).build().unwrap();
+    let mut failed = String::new();
+    for status in (300..=999).chain([101]) {
+        server.fail_next(answer(status, &[], b""));
+        let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+        let outcome = match status {
+            400..=499 => Outcome::NotApplied,
+            _ => Outcome::Unknown,
+        };
+        let transient = matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 520..=524);
+        let api = matches!(error.kind(), ErrorKind::Api(api) if api.status() == status);
+        let came = (error.status(), error.outcome(), error.is_transient());
+        if !api || came != (Some(status), outcome, transient) || error.attempts() != 1 {
+            writeln!(failed, "{status}: {came:?} {error:?}").unwrap();
+        }
+    }
+    assert!(failed.is_empty(), "{failed}");
+    assert_eq!(server.requests().len(), 701);
+}
+
+#[test]
+fn a_refusal_says_so_verbatim() {
+    for (status, body, display) in [
+        (
+            401,
+            r#"{"error":"Unauthorized","hint":"Check your API key"}"#,
+            "not applied: the API answered 401: Unauthorized (Check your API key)",
+        ),
+        (
+            422,
+            r#"{"error":"Email has already been taken"}"#,
+            "not applied: the API answered 422: Email has already been taken",
+        ),
+        (404, "", "not applied: the API answered 404"),
+        (
+            302,
+            "moved",
+            "unknown whether applied: the API answered 302",
+        ),
+        (
+            500,
+            "<h1>Oops</h1>",
+            "unknown whether applied: the API answered 500",
+        ),
+        (
+            503,
+            r#"{"hint":"Come back later"}"#,
+            "unknown whether applied: the API answered 503: Come back later",
+        ),
+    ] {
+        let error = refused(status, body.as_bytes());
+        assert_eq!(error.to_string(), display);
+        assert_eq!(format!("{error:?}"), display);
+        assert_eq!(error.body(), Some(body));
+        assert!(error.source().is_none());
+        assert!(error.violations().is_empty());
+    }
+}
+
+#[test]
+fn error_bodies_of_every_shape_are_read() {
+    let mut failed = String::new();
+    for (body, message, hint) in [
+        (r#"{"error":"no"}"#, Some("no"), None),
+        (r#"{"error":"no","hint":"do"}"#, Some("no"), Some("do")),
+        (r#"{"hint":"do"}"#, None, Some("do")),
+        (r#"{"message":"no"}"#, Some("no"), None),
+        (r#"{"error":"no","message":"other"}"#, Some("no"), None),
+        (r#"{"error":"","message":"no"}"#, Some("no"), None),
+        (r#"{"error":null,"message":"no"}"#, Some("no"), None),
+        (r#"{"error":true,"message":"no"}"#, Some("no"), None),
+        (r#"{"error":422,"message":"no"}"#, Some("no"), None),
+        (r#"{"error":{},"message":"no"}"#, Some("no"), None),
+        (r#"{"error":[],"message":"no"}"#, Some("no"), None),
+        (r#"{"error":{"message":"no"}}"#, Some("no"), None),
+        (
+            r#"{"error":{"type":"t","message":"no","hint":"do"}}"#,
+            Some("no"),
+            Some("do"),
+        ),
+        (
+            r#"{"error":{"hint":"inner"},"hint":"outer"}"#,
+            Some("hint inner"),
+            Some("outer"),
+        ),
+        (r#"{"error":["a","b"]}"#, Some("a; b"), None),
+        (r#"{"errors":["a","b"]}"#, Some("a; b"), None),
+        (
+            r#"{"errors":[{"message":"a"},{"detail":"b"}]}"#,
+            Some("a; b"),
+            None,
+        ),
+        (r#"{"errors":[{"title":"a"},7,null]}"#, Some("a"), None),
+        (
+            r#"{"errors":{"email":["is taken","is odd"],"phone_number":"is short"}}"#,
+            Some("email is taken; is odd; phone_number is short"),
+            None,
+        ),
+        (r#"{"errors":{"email":null}}"#, None, None),
+        (r#"{"errors":"no"}"#, Some("no"), None),
+        (r#"{"detail":"no"}"#, Some("no"), None),
+        (
+            r#"{"error":"caf\u00e9 \ud83d\ude00"}"#,
+            Some("caf\u{E9} \u{1F600}"),
+            None,
+        ),
+        ("\u{FEFF}{\"error\":\"no\"}", Some("no"), None),
+        (" \n{\"error\":\"no\"}\n", Some("no"), None),
+        (r#"{"error":"  ","hint":"\n"}"#, None, None),
+        (r#"{"error":"\ud800"}"#, None, None),
+        (r#"{"error":"cut"#, None, None),
+        (r#"["a"]"#, None, None),
+        (r#""a""#, None, None),
+        ("null", None, None),
+        ("42", None, None),
+        ("", None, None),
+        ("Bad Gateway", None, None),
+        ("<!doctype html><title>502</title>", None, None),
+        ("upstream connect error\r\n", None, None),
+    ] {
+        let error = refused(422, body.as_bytes());
+        let api = error.api().unwrap();
+        if (api.message(), api.hint()) != (message, hint) {
+            writeln!(failed, "{body}: {:?} {:?}", api.message(), api.hint()).unwrap();
+        }
+        assert_eq!(api.status(), 422);
+        assert_eq!(error.body(), Some(body));
+        assert_eq!(error.outcome(), Outcome::NotApplied);
+    }
+    assert!(failed.is_empty(), "{failed}");
+}
+
+#[test]
+fn an_error_body_is_kept_up_to_64_kib_and_never_cut_in_a_character() {
+    const MOST: usize = 64 * 1024;
+    for character in ["x", "\u{E9}", "\u{20AC}", "\u{1F600}"] {
+        for before in 0..4 {
+            let body = format!("{}{}", "x".repeat(before), character.repeat(MOST));
+            let error = refused(500, body.as_bytes());
+            let kept = error.body().unwrap();
+            assert!(body.starts_with(kept));
+            assert!(kept.len() <= MOST, "{}", kept.len());
+            assert!(kept.len() + character.len() > MOST, "{}", kept.len());
+        }
+    }
+    // Each byte that is not UTF-8 becomes three.
+    let error = refused(500, &vec![0xFF; MOST]);
+    assert_eq!(error.body().unwrap().len(), MOST / 3 * 3);
+    // More than the client reads of any body.
+    let error = refused(422, &vec![b'x'; 3 * 1024 * 1024]);
+    assert_eq!(error.outcome(), Outcome::NotApplied);
+    assert_eq!(error.body().unwrap().len(), MOST);
+}
+
+#[test]
+fn an_error_body_that_is_not_utf_8_is_kept_as_far_as_it_goes() {
+    let error = refused(422, b"{\"error\":\"caf\xE9\"}");
+    assert_eq!(error.body(), Some("{\"error\":\"caf\u{FFFD}\"}"));
+    assert_eq!(error.api().unwrap().message(), Some("caf\u{FFFD}"));
+}
+
+#[test]
+fn an_error_body_of_any_depth_is_survived() {
+    let nested = |open: &str, close: &str, n: usize| {
+        format!("{{\"error\":{}\"no\"{}}}", open.repeat(n), close.repeat(n))
+    };
+    for n in [10, 120, 130, 30_000] {
+        for body in [nested("[", "]", n), nested("{\"error\":", "}", n)] {
+            let error = refused(422, body.as_bytes());
+            let expected = (n < 127).then_some("no");
+            assert_eq!(error.api().unwrap().message(), expected, "{n}");
+        }
+    }
+    // serde_json reads the text under this key as JSON of its own, afresh.
+    let mut body = String::from("\"no\"");
+    loop {
+        let text = format!("{}{body}{}", "[".repeat(120), "]".repeat(120));
+        let text = serde_json::to_string(&text).unwrap();
+        body = format!(r#"{{"$serde_json::private::RawValue":{text}}}"#);
+        if body.len() > 60_000 {
+            break;
+        }
+        let error = refused(422, format!(r#"{{"error":{body}}}"#).as_bytes());
+        assert_eq!(error.status(), Some(422));
+    }
+}
+
+#[test]
+fn no_secret_shows_in_what_the_server_said() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(0).build().unwrap();
+    let patch = CustomerPatch::new()
+        .email("jane.roe@acme.example")
+        .first_name("jane")
+        .last_name("Ro\u{E9}")
+        .phone_number("5550001111")
+        .date_of_birth("1990-02-13");
+    for (said, shown) in [
+        ("jane.roe@acme.example is taken", "[email] is taken"),
+        ("JANE.ROE@ACME.EXAMPLE is taken", "[email] is taken"),
+        (
+            "jane, jANE and janet",
+            "[first_name], [first_name] and [first_name]t",
+        ),
+        ("jane.roe@acme.exampl", "[first_name].roe@acme.exampl"),
+        ("5550001111/1990-02-13", "[phone_number]/[date_of_birth]"),
+        ("55500011115550001111", "[phone_number][phone_number]"),
+        ("+15550001111", "+1[phone_number]"),
+        ("bad key test-key-8Jw2cQe5Zr", "bad key [api_key]"),
+        ("Bearer TEST-KEY-8jw2cqe5zr", "Bearer [api_key]"),
+        // Three characters: too short to tell from other words.
+        ("Ro\u{E9} is odd", "Ro\u{E9} is odd"),
+        ("555000111", "555000111"),
+    ] {
+        let body = serde_json::json!({ "error": said }).to_string();
+        server.fail_next(answer(422, &[], body.as_bytes()));
+        let error = update_customer(&cfg, ID, &patch).unwrap_err();
+        let display = format!("not applied: the API answered 422: {shown}");
+        assert_eq!(error.to_string(), display);
+        assert_eq!(format!("{error:?}"), display);
+        // Raw, as documented.
+        assert_eq!(error.api().unwrap().message(), Some(said));
+        assert_eq!(error.body(), Some(body.as_str()));
+    }
+    // The names of an error map and the hint are the server's words, too.
+    server.fail_next(answer(
+        422,
+        &[],
+        br#"{"errors":{"jane":"5550001111"},"hint":"drop jane.roe@acme.example"}"#,
+    ));
+    let error = update_customer(&cfg, ID, &patch).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "not applied: the API answered 422: [first_name] [phone_number] (drop [email])"
+    );
+}
+
+#[test]
+fn a_value_of_four_characters_is_kept_back_and_one_of_three_is_not() {
+    let server = TestServer::start().unwrap();
+    for (key, name, shown) in [
+        ("abc", "xyz", "abc xyz"),
+        ("abcd", "xyz", "[api_key] xyz"),
+        ("abc", "wxyz", "abc [first_name]"),
+        // Four characters of two bytes, and three of them.
+        ("abc", "\u{E9}\u{E9}\u{E9}\u{E9}", "abc [first_name]"),
+        ("abc", "\u{E9}\u{E9}\u{E9}", "abc \u{E9}\u{E9}\u{E9}"),
+    ] {
+        let cfg = Config::builder(key).base_url(server.base_url());
+        let cfg = cfg.no_proxy().build().unwrap();
+        let body = serde_json::json!({ "error": format!("{key} {name}") });
+        server.fail_next(answer(422, &[], body.to_string().as_bytes()));
+        let error = update_customer(&cfg, ID, &CustomerPatch::new().first_name(name)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("not applied: the API answered 422: {shown}")
+        );
+    }
+}
+
+#[test]
+fn what_the_server_said_is_cut_at_300_characters() {
+    for (said, shown) in [
+        ("x".repeat(300), "x".repeat(300)),
+        ("x".repeat(301), format!("{}..", "x".repeat(300))),
+        ("\u{1F600}".repeat(300), "\u{1F600}".repeat(300)),
+        (
+            "\u{1F600}".repeat(1000),
+            format!("{}..", "\u{1F600}".repeat(300)),
+        ),
+        // The values of the patch first, or half of one would show.
+        (
+            format!("{}june.roe@example.com", "x".repeat(295)),
+            format!("{}[emai..", "x".repeat(295)),
+        ),
+    ] {
+        let body = serde_json::json!({ "error": said }).to_string();
+        let error = refused(422, body.as_bytes());
+        assert_eq!(
+            error.to_string(),
+            format!("not applied: the API answered 422: {shown}")
+        );
+        assert_eq!(error.api().unwrap().message(), Some(said.as_str()));
+    }
+}
+
+#[test]
+fn what_the_server_said_stays_on_one_line_and_cannot_steer_a_terminal() {
+    for (said, shown) in [
+        ("a\r\nb\tc", r"a\r\nb\tc"),
+        ("\u{1B}[31mred\u{7}", r"\u{1b}[31mred\u{7}"),
+        ("a\0b\u{7F}c\u{9B}d", r"a\u{0}b\u{7f}c\u{9b}d"),
+        ("a\u{2028}b\u{2029}c", r"a\u{2028}b\u{2029}c"),
+        ("a\u{202E}b\u{202A}c", r"a\u{202e}b\u{202a}c"),
+        ("a\u{2066}b\u{2069}c", r"a\u{2066}b\u{2069}c"),
+        (
+            "a\u{200E}b\u{200F}c\u{61C}d",
+            r"a\u{200e}b\u{200f}c\u{61c}d",
+        ),
+        (r#"quo"te \ caf"#, r#"quo"te \ caf"#),
+    ] {
+        let body = serde_json::json!({ "error": said }).to_string();
+        let error = refused(422, body.as_bytes());
+        assert_eq!(
+            error.to_string(),
+            format!("not applied: the API answered 422: {shown}")
+        );
+        assert_eq!(error.api().and_then(ApiError::message), Some(said));
+    }
+}
+
+#[test]
+fn redirects_are_never_followed() {
+    let other = TestServer::start().unwrap();
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(3).retry_unknown(true);
+    let cfg = cfg.build().unwrap();
+    let location = format!("{}/api/v1/customers/{ID}", other.base_url());
+    for status in 300..=399 {
+        server.fail_next(answer(status, &[("location", &location)], b""));
+        let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+        assert_eq!(error.status(), Some(status));
+        assert_eq!(error.outcome(), Outcome::Unknown);
+        assert_eq!(error.attempts(), 1);
+    }
+    assert_eq!(server.requests().len(), 100);
+    assert_eq!(other.requests(), []);
+}
+
+#[test]
+fn an_interim_answer_is_waited_out() {
+    for interim in [
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 102 Processing\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n",
+        "HTTP/1.1 103 \r\n\r\nHTTP/1.1 103 \r\n\r\n",
+    ] {
+        let server = TestServer::start().unwrap();
+        let cfg = server.config().max_retries(0).build().unwrap();
+        let last = "HTTP/1.1 422 \r\ncontent-length: 14\r\n\r\n{\"error\":\"no\"}";
+        server.fail_next(Fault::Raw(format!("{interim}{last}").into_bytes()));
+        let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "not applied: the API answered 422: no",
+            "{interim}"
+        );
+    }
+}
+
+#[test]
+fn switching_protocols_is_no_success() {
+    let headers = [("connection", "upgrade"), ("upgrade", "websocket")];
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(0).build().unwrap();
+    server.fail_next(answer(101, &headers, b""));
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "unknown whether applied: the API answered 101"
+    );
+}
+
+#[test]
+fn retry_after_is_told() {
+    for (value, expected) in [
+        ("0", Some(0)),
+        ("120", Some(120)),
+        ("99999999999999999999", Some(u64::MAX)),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+        ("soon", None),
+        ("-1", None),
+        ("1.5", None),
+        ("", None),
+        ("caf\u{E9}", None),
+    ] {
+        for status in [429, 422, 503, 302] {
+            let server = TestServer::start().unwrap();
+            let cfg = server.config().max_retries(0).build().unwrap();
+            server.fail_next(answer(status, &[("Retry-After", value)], b""));
+            let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(error.retry_after(), expected, "{status} {value}");
+        }
+    }
+    // A date far ahead, whatever the clock says.
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(0).build().unwrap();
+    let date = "Fri, 31 Dec 9999 23:59:59 GMT";
+    server.fail_next(answer(429, &[("retry-after", date)], b""));
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    assert!(error.retry_after().unwrap() > Duration::from_secs(365 * 86_400));
+}
+
+#[test]
+fn a_wait_over_thirty_seconds_ends_the_call_instead() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(5).build().unwrap();
+    server.fail_next(answer(429, &[("retry-after", "31")], b""));
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    assert_eq!(error.attempts(), 1);
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(31)));
+    assert!(error.is_transient());
+    assert_eq!(error.outcome(), Outcome::NotApplied);
+}
+
+#[test]
+fn the_test_server_refuses_as_the_api_does() {
+    let server = TestServer::start().unwrap();
+    let wrong = Config::builder("wrong-key").base_url(server.base_url());
+    let wrong = wrong.no_proxy().build().unwrap();
+    let error = update_customer(&wrong, ID, &patch()).unwrap_err();
+    assert_eq!(error.status(), Some(401));
+    let cfg = server.config().build().unwrap();
+    let error = update_customer(&cfg, "cus_nobody", &patch()).unwrap_err();
+    assert_eq!(error.status(), Some(404));
+    server.add_customer(r#"{"id":"cus_2","email":"june.roe@example.com"}"#);
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "not applied: the API answered 422: Email has already been taken"
+    );
+    assert_eq!(error.request_id(), Some("req_3"));
+}
+
+fn patch() -> CustomerPatch {
+    CustomerPatch::new().email("june.roe@example.com")
+}
+
+/// The error of a call that is answered with this.
+#[track_caller]
+fn refused(status: u16, body: &[u8]) -> Error {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(0).build().unwrap();
+    server.fail_next(answer(status, &[], body));
+    update_customer(&cfg, ID, &patch()).unwrap_err()
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
+    let owned = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
+    Fault::Respond {
+        status,
+        headers: headers.iter().map(owned).collect(),
+        body: body.into(),
+    }
+}
