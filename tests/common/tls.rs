@@ -1,0 +1,183 @@
+//! The same server over TLS, with certificates made on the spot.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, LazyLock};
+
+use paywithsoap::ConfigBuilder;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
+};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{
+    RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+};
+
+pub(crate) type Tls = StreamOwned<ServerConnection, TcpStream>;
+
+/// What issues the certificates of servers that are in order.
+static CA: LazyLock<CertifiedIssuer<'static, KeyPair>> = LazyLock::new(|| authority("Test CA"));
+
+pub(crate) fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = params(&[]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// The root that the client is to trust, as PEM.
+pub(crate) fn root() -> String {
+    CA.pem()
+}
+
+/// What a certificate for `names` says, servers' use included.
+pub(crate) fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
+}
+
+/// A server whose certificate is in order.
+pub(crate) fn good() -> Arc<ServerConfig> {
+    server(params(&["127.0.0.1"]))
+}
+
+/// A server whose certificate the trusted root has issued.
+pub(crate) fn server(params: CertificateParams) -> Arc<ServerConfig> {
+    issued(params, &CA, rustls::ALL_VERSIONS)
+}
+
+/// A server that speaks some versions of TLS only.
+pub(crate) fn speaking(versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
+    issued(params(&["127.0.0.1"]), &CA, versions)
+}
+
+pub(crate) fn issued(
+    params: CertificateParams,
+    issuer: &CertifiedIssuer<'static, KeyPair>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ServerConfig> {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, issuer).unwrap();
+    with_certificate(certificate.der().clone(), &key, versions)
+}
+
+pub(crate) fn self_signed(params: &CertificateParams) -> Arc<ServerConfig> {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    with_certificate(certificate.der().clone(), &key, rustls::ALL_VERSIONS)
+}
+
+fn with_certificate(
+    certificate: CertificateDer<'static>,
+    key: &KeyPair,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ServerConfig> {
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key.into())
+        .unwrap();
+    Arc::new(config)
+}
+
+/// A server that wants a certificate of its client.
+pub(crate) fn wanting_a_certificate(
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ServerConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(CA.der().clone()).unwrap();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = params(&["127.0.0.1"]).signed_by(&key, &*CA).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )
+        .unwrap();
+    Arc::new(config)
+}
+
+/// Serves every connection by `script`, once its handshake is done.
+pub(crate) fn serve<F>(config: Arc<ServerConfig>, script: F) -> SocketAddr
+where
+    F: Fn(usize, Tls) -> io::Result<()> + Clone + Send + 'static,
+{
+    super::serve(move |number, stream| script(number, accept(&config, stream)?))
+}
+
+pub(crate) fn accept(config: &Arc<ServerConfig>, stream: TcpStream) -> io::Result<Tls> {
+    let conn = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+    let mut tls = StreamOwned::new(conn, stream);
+    while tls.conn.is_handshaking() {
+        if let Err(error) = tls.conn.complete_io(&mut tls.sock) {
+            // The client had better read the alert than see a reset.
+            let _ = super::fin(&tls.sock);
+            return Err(error);
+        }
+    }
+    Ok(tls)
+}
+
+/// Settings for one attempt over TLS at a server on `addr`.
+pub(crate) fn config(addr: SocketAddr) -> ConfigBuilder {
+    super::config(addr)
+        .base_url(format!("https://{addr}"))
+        .root_certificates(root())
+}
+
+/// Ends TLS and the connection properly.
+pub(crate) fn close(mut tls: Tls) -> io::Result<()> {
+    tls.conn.send_close_notify();
+    tls.flush()?;
+    super::fin(&tls.sock)
+}
+
+/// Writes each of `parts` as a record of its own, all of them in one segment.
+pub(crate) fn write_records(tls: &mut Tls, parts: &[&[u8]]) -> io::Result<()> {
+    let mut segment = Vec::new();
+    for part in parts {
+        tls.conn.writer().write_all(part)?;
+        while tls.conn.wants_write() {
+            tls.conn.write_tls(&mut segment)?;
+        }
+    }
+    tls.sock.write_all(&segment)
+}
+
+/// What the server would say to the `ClientHello` that comes on `stream`.
+pub(crate) fn flight(config: &Arc<ServerConfig>, mut stream: &TcpStream) -> io::Result<Vec<u8>> {
+    let mut conn = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+    while !conn.wants_write() {
+        conn.read_tls(&mut stream)?;
+        conn.process_new_packets().map_err(io::Error::other)?;
+    }
+    let mut flight = Vec::new();
+    while conn.wants_write() {
+        conn.write_tls(&mut flight)?;
+    }
+    Ok(flight)
+}
+
+/// Reads a TLS record, and not a byte more.
+pub(crate) fn read_record(stream: &mut impl Read) -> io::Result<()> {
+    let mut head = [0; 5];
+    stream.read_exact(&mut head)?;
+    let length = u16::from_be_bytes([head[3], head[4]]);
+    io::copy(&mut stream.take(length.into()), &mut io::sink())?;
+    Ok(())
+}

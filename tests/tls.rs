@@ -1,0 +1,553 @@
+//! TLS for real: what certificates, handshakes and cuts a call comes through.
+
+mod common;
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+#[test]
+fn https_is_refused_without_a_tls_feature() {
+    let error = common::config(([127, 0, 0, 1], 1).into())
+        .base_url("https://127.0.0.1")
+        .proxy("https://127.0.0.1:1")
+        .root_certificates(common::tls::root())
+        .system_roots(true)
+        .build()
+        .unwrap_err();
+    let violations: Vec<_> = error.violations().iter().map(ToString::to_string).collect();
+    let needs = |field| {
+        format!(
+            "{field} needs TLS, which this build lacks: \
+             enable the crate's feature `rustls` or `native-tls`"
+        )
+    };
+    let fields = ["base_url", "proxy", "root_certificates", "system_roots"];
+    assert_eq!(violations, fields.map(needs));
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod with_tls {
+    use std::io::{self, Write};
+    use std::net::TcpStream;
+    use std::process::Command;
+    use std::sync::mpsc::{Sender, channel};
+    use std::sync::{Arc, Mutex};
+    use std::{env, fs, thread};
+
+    use paywithsoap::{Config, ErrorKind};
+    use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, date_time_ymd};
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{HandshakeKind, ServerConfig};
+
+    use crate::common::tls::{self, Tls};
+    use crate::common::{
+        End, LONG, SHORT, answer, call, customer, fin, io_kind, ok, read_request, rows, rst, serve,
+        stall,
+    };
+
+    /// Whether rustls does the work; native-tls else.
+    const RUSTLS: bool = cfg!(feature = "rustls");
+
+    #[test]
+    fn every_tls_row_of_the_table_comes_out_as_required() {
+        let rows = rows(|scenario| scenario.starts_with("TLS"));
+        assert_eq!(rows.len(), 19);
+        for (scenario, required) in rows {
+            let name = scenario.split(" [request").next().unwrap_or_default();
+            let ends = run(name);
+            let end = match scenario.split_once(" [request ") {
+                Some((_, "2]")) => ends[1],
+                _ => ends[0],
+            };
+            assert!(
+                required.contains(&end.required()),
+                "`{scenario}` must come to {required:?}, not {end:?}"
+            );
+        }
+    }
+
+    fn run(scenario: &str) -> Vec<End> {
+        use End::{Applied, Lost, NotSent};
+
+        let (end, expected) = match scenario {
+            "TLS ok" => (one(tls::good(), whole), Applied),
+            "TLS: FIN after ClientHello" => {
+                let end = bare(|mut stream| {
+                    tls::read_record(&mut stream)?;
+                    fin(&stream)
+                });
+                (end, NotSent)
+            }
+            "TLS: stall after ClientHello" => {
+                let addr = serve(|_, mut stream| stall(&mut stream));
+                let cfg = tls::config(addr).timeout(SHORT).build().unwrap();
+                (End::of(&call(&cfg)), NotSent)
+            }
+            "TLS: fatal alert handshake_failure" => {
+                let end = bare(|mut stream| {
+                    tls::read_record(&mut stream)?;
+                    stream.write_all(&[21, 3, 3, 0, 2, 2, 40])?;
+                    fin(&stream)
+                });
+                (end, NotSent)
+            }
+            "TLS: untrusted CA (webpki roots)" => {
+                let addr = tls::serve(tls::good(), whole);
+                let cfg = crate::common::config(addr).base_url(format!("https://{addr}"));
+                (End::of(&call(&cfg.build().unwrap())), NotSent)
+            }
+            "TLS: expired" => (one(expired(), whole), NotSent),
+            "TLS: EKU clientAuth only" => (one(for_clients(), whole), NotSent),
+            "TLS: TLS 1.2 only" => (one(tls::speaking(&[&TLS12]), whole), Applied),
+            "TLS: TLS 1.2 CBC/RSA-kx only ciphers" => {
+                // rustls knows no such cipher; the start of a handshake will do.
+                let end = bare(|mut stream| {
+                    tls::read_record(&mut stream)?;
+                    let mut hello = vec![22, 3, 3, 0, 42, 2, 0, 0, 38, 3, 3];
+                    hello.extend([7; 32]);
+                    hello.extend([0, 0x00, 0x2F, 0]);
+                    stream.write_all(&hello)?;
+                    fin(&stream)
+                });
+                (end, NotSent)
+            }
+            "TLS: close_notify after request, no response" => {
+                let end = one(tls::good(), |_, mut tls: Tls| {
+                    read_request(&mut tls)?;
+                    tls::close(tls)
+                });
+                (end, Lost)
+            }
+            "TLS: FIN right after handshake, request unread" => {
+                (one(tls::good(), |_, tls: Tls| fin(&tls.sock)), Lost)
+            }
+            "TLS: client cert required" => {
+                (one(tls::wanting_a_certificate(&[&TLS13]), whole), Lost)
+            }
+            "TLS: close-delimited body, then close_notify" => {
+                let end = one(tls::good(), |_, mut tls: Tls| {
+                    read_request(&mut tls)?;
+                    write!(tls, "HTTP/1.1 200 OK\r\n\r\n{}", customer())?;
+                    tls::close(tls)
+                });
+                (end, Applied)
+            }
+            _ => return pool(scenario),
+        };
+        assert_eq!(end, expected, "{scenario}");
+        vec![end]
+    }
+
+    /// Two calls on one Config, both of which must come out well, though what
+    /// the first connection says without being asked must not be believed.
+    fn pool(scenario: &str) -> Vec<End> {
+        // The server's side of the first connection: it answers, does its
+        // mischief, and tells when the second call may be made.
+        type Turn = fn(&mut Tls, Vec<u8>, &Sender<()>) -> io::Result<()>;
+        let turn: Turn = match scenario {
+            "TLS pool desync: two responses in ONE record" => |tls, stale, ready| {
+                tls.write_all(&[ok(), stale].concat())?;
+                ready.send(()).map_err(io::Error::other)
+            },
+            "TLS pool desync: two records, ONE TCP segment"
+            | "TLS 1.2 pool desync: two records, ONE TCP segment" => |tls, stale, ready| {
+                tls::write_records(tls, &[&ok(), &stale])?;
+                ready.send(()).map_err(io::Error::other)
+            },
+            "TLS pool desync: second record while idle" => |tls, stale, ready| {
+                tls.write_all(&ok())?;
+                tls.sock.flush()?;
+                // The first call must have ended before.
+                thread::sleep(SHORT / 5);
+                tls.write_all(&stale)?;
+                ready.send(()).map_err(io::Error::other)
+            },
+            "TLS pool: close_notify+FIN while idle; 2nd request" => |tls, _, ready| {
+                tls.write_all(&ok())?;
+                tls.conn.send_close_notify();
+                tls.flush()?;
+                tls.sock.shutdown(std::net::Shutdown::Write)?;
+                ready.send(()).map_err(io::Error::other)
+            },
+            _ => panic!("no scenario is called `{scenario}`"),
+        };
+        let server = if scenario.starts_with("TLS 1.2") {
+            tls::speaking(&[&TLS12])
+        } else {
+            tls::good()
+        };
+        let (ready, is_ready) = channel();
+        let addr = tls::serve(server, move |number, mut tls| {
+            read_request(&mut tls)?;
+            if number > 0 {
+                tls.write_all(&answer("200 OK", &customer().replace("Jane", "Second")))?;
+                return tls::close(tls);
+            }
+            turn(
+                &mut tls,
+                answer("200 OK", &customer().replace("Jane", "Stale")),
+                &ready,
+            )?;
+            stall(&mut tls.sock)
+        });
+        let cfg = tls::config(addr).build().unwrap();
+        let one = call(&cfg);
+        is_ready.recv_timeout(LONG).unwrap();
+        let two = call(&cfg);
+        let names = [&one, &two].map(|result| result.as_ref().unwrap().first_name.as_deref());
+        assert_eq!(names, [Some("Jane"), Some("Second")], "{scenario}");
+        vec![End::of(&one), End::of(&two)]
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_in_order_stops_the_call_before_the_request() {
+        let named = tls::params(&["127.0.0.1"]);
+        for (what, server) in [
+            ("expired", expired()),
+            ("not valid yet", not_yet_valid()),
+            (
+                "for another host",
+                tls::server(tls::params(&["api.example"])),
+            ),
+            (
+                "for another address",
+                tls::server(tls::params(&["127.0.0.2"])),
+            ),
+            (
+                "of an unknown CA",
+                tls::issued(
+                    named.clone(),
+                    &tls::authority("Another CA"),
+                    rustls::ALL_VERSIONS,
+                ),
+            ),
+            ("signed by itself", tls::self_signed(&named)),
+            ("for clients", for_clients()),
+        ] {
+            let addr = tls::serve(server, |_, mut tls| {
+                let request = read_request(&mut tls)?;
+                panic!("the request arrived: {request:?}")
+            });
+            let error = call(&tls::config(addr).build().unwrap()).unwrap_err();
+            assert_eq!(End::of(&Err(error)), End::NotSent, "{what}");
+            let error = call(&tls::config(addr).build().unwrap()).unwrap_err();
+            assert!(!error.is_transient(), "{what}: {error:?}");
+            if RUSTLS {
+                assert_eq!(io_kind(&error), io::ErrorKind::InvalidData, "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_certificate_without_a_name_is_good_for_native_tls_at_most() {
+        let mut nameless = tls::params(&[]);
+        nameless
+            .distinguished_name
+            .push(DnType::CommonName, "localhost");
+        let addr = tls::serve(tls::server(nameless), whole);
+        let cfg = tls::config(addr).base_url(format!("https://localhost:{}", addr.port()));
+        let end = End::of(&call(&cfg.build().unwrap()));
+        assert!(
+            end == End::NotSent || (!RUSTLS && end == End::Applied),
+            "{end:?}"
+        );
+    }
+
+    #[test]
+    fn a_name_is_checked_as_well_as_an_address() {
+        let addr = tls::serve(tls::server(tls::params(&["localhost"])), whole);
+        let named = tls::config(addr).base_url(format!("https://localhost:{}", addr.port()));
+        assert_eq!(End::of(&call(&named.build().unwrap())), End::Applied);
+        let numbered = tls::config(addr).build().unwrap();
+        assert_eq!(End::of(&call(&numbered)), End::NotSent);
+    }
+
+    #[test]
+    fn a_connection_that_ends_without_close_notify_was_cut() {
+        let head = "HTTP/1.1 200 OK\r\n";
+        let whole = customer();
+        let short = &whole[..whole.len() - 1];
+        let length = whole.len();
+        for (bytes, expected) in [
+            (
+                format!("{head}content-length: {length}\r\n\r\n{whole}"),
+                End::Applied,
+            ),
+            (
+                format!("{head}content-length: {length}\r\n\r\n{short}"),
+                End::Unreadable(200),
+            ),
+            (format!("{head}\r\n{whole}"), End::Unreadable(200)),
+            (format!("{head}\r\n{short}"), End::Unreadable(200)),
+            (head.into(), End::Lost),
+        ] {
+            for server in [&TLS12, &TLS13].map(|version| tls::speaking(&[version])) {
+                for reset in [false, true] {
+                    let bytes = bytes.clone();
+                    let addr = tls::serve(Arc::clone(&server), move |_, mut tls| {
+                        read_request(&mut tls)?;
+                        tls.write_all(bytes.as_bytes())?;
+                        if reset { rst(tls.sock) } else { fin(&tls.sock) }
+                    });
+                    let result = call(&tls::config(addr).build().unwrap());
+                    assert_eq!(End::of(&result), expected, "{result:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_connection_resumes_the_session() {
+        for server in [&TLS12, &TLS13].map(|version| tls::speaking(&[version])) {
+            let kinds = Arc::new(Mutex::new(Vec::new()));
+            let seen = Arc::clone(&kinds);
+            let addr = tls::serve(server, move |_, mut tls| {
+                read_request(&mut tls)?;
+                seen.lock().unwrap().push(tls.conn.handshake_kind());
+                write!(
+                    tls,
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{}",
+                    customer().len(),
+                    customer()
+                )?;
+                tls::close(tls)
+            });
+            let cfg = tls::config(addr).build().unwrap();
+            for _ in 0..2 {
+                assert_eq!(End::of(&call(&cfg)), End::Applied);
+            }
+            // native-tls keeps no sessions.
+            let second = if RUSTLS {
+                HandshakeKind::Resumed
+            } else {
+                HandshakeKind::Full
+            };
+            assert_eq!(
+                *kinds.lock().unwrap(),
+                [Some(HandshakeKind::Full), Some(second)]
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_that_wants_a_certificate_gets_no_request_over_tls_1_2() {
+        let end = one(tls::wanting_a_certificate(&[&TLS12]), whole);
+        assert_eq!(end, End::NotSent);
+    }
+
+    #[test]
+    fn nothing_was_sent_wherever_the_handshake_is_cut() {
+        let refused = {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap()
+        };
+        let error = call(&tls::config(refused).build().unwrap()).unwrap_err();
+        assert_eq!(io_kind(&error), io::ErrorKind::ConnectionRefused);
+        let mut cuts: Vec<(String, End, bool)> =
+            vec![("refused".into(), End::of(&Err(error)), true)];
+        for reset in [false, true] {
+            let end = move |stream: TcpStream| if reset { rst(stream) } else { fin(&stream) };
+            let run = |script: Arc<dyn Fn(TcpStream) -> io::Result<()> + Send + Sync>| {
+                let addr = serve(move |_, stream| script(stream));
+                let result = call(&tls::config(addr).build().unwrap());
+                let transient = result.as_ref().is_err_and(paywithsoap::Error::is_transient);
+                (End::of(&result), transient)
+            };
+            let (came_to, transient) = run(Arc::new(end));
+            cuts.push((format!("at once, reset: {reset}"), came_to, transient));
+            for version in [&TLS12, &TLS13] {
+                let server = tls::speaking(&[version]);
+                let lengths = Arc::new(Mutex::new(0));
+                for sent in (0..).step_by(61) {
+                    let (server, length) = (Arc::clone(&server), Arc::clone(&lengths));
+                    let (came_to, transient) = run(Arc::new(move |mut stream: TcpStream| {
+                        let flight = tls::flight(&server, &stream)?;
+                        *length.lock().unwrap() = flight.len();
+                        // The last byte is kept back: over TLS 1.3 the request
+                        // follows the whole of it.
+                        stream.write_all(&flight[..sent.min(flight.len() - 1)])?;
+                        end(stream)
+                    }));
+                    cuts.push((
+                        format!("{version:?}, after {sent} bytes, reset: {reset}"),
+                        came_to,
+                        transient,
+                    ));
+                    if sent >= *lengths.lock().unwrap() {
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(cuts.len() > 40, "{}", cuts.len());
+        for (cut, came_to, transient) in cuts {
+            assert_eq!(came_to, End::NotSent, "{cut}");
+            assert!(transient, "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_was_sent_and_then_cut_is_unknown() {
+        for reset in [false, true] {
+            let end = one(tls::good(), move |_, mut tls: Tls| {
+                read_request(&mut tls)?;
+                if reset { rst(tls.sock) } else { fin(&tls.sock) }
+            });
+            assert_eq!(end, End::Lost);
+        }
+    }
+
+    #[test]
+    fn root_certificates_must_be_pem_with_certificates() {
+        let build = |pem: &str| {
+            let cfg = tls::config(([127, 0, 0, 1], 1).into());
+            match cfg.root_certificates(pem).build() {
+                Ok(_) => String::new(),
+                Err(error) => error.to_string(),
+            }
+        };
+        let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        assert_eq!(build(&tls::root()), "");
+        assert_eq!(build(&format!("{key}{}", tls::root())), "");
+        for pem in ["", "hello", &key] {
+            assert_eq!(
+                build(pem),
+                "not applied: root_certificates must hold at least one PEM block \
+                 `BEGIN CERTIFICATE`",
+                "{pem}"
+            );
+        }
+        for pem in [
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+        ] {
+            assert_eq!(
+                build(pem),
+                "not applied: root_certificates must be PEM with certificates in good order",
+                "{pem}"
+            );
+        }
+    }
+
+    #[test]
+    fn several_root_certificates_are_all_trusted() {
+        let addr = tls::serve(tls::good(), whole);
+        let both = format!("{}{}", tls::authority("Another CA").pem(), tls::root());
+        let cfg = tls::config(addr).root_certificates(both).build().unwrap();
+        assert_eq!(End::of(&call(&cfg)), End::Applied);
+    }
+
+    #[test]
+    fn system_roots_need_the_platform_verifier() {
+        let built = Config::builder("key").no_proxy().system_roots(true).build();
+        if cfg!(feature = "platform-verifier") {
+            built.unwrap();
+        } else {
+            assert_eq!(
+                built.unwrap_err().to_string(),
+                "not applied: system_roots must be false without the feature `platform-verifier` \
+                 (native-tls trusts the system's roots as it is)"
+            );
+        }
+    }
+
+    /// What the system trusts, the environment of a child process says.
+    #[cfg(unix)]
+    #[test]
+    fn the_systems_roots_are_trusted_where_they_are_asked_for() {
+        const CHILD: &str = "PAYWITHSOAP_TEST_SYSTEM_ROOTS";
+
+        if let Ok(addr) = env::var(CHILD) {
+            let addr = addr.parse().unwrap();
+            let cfg = crate::common::config(addr)
+                .base_url(format!("https://{addr}"))
+                .system_roots(cfg!(feature = "platform-verifier"));
+            println!("{:?}", End::of(&call(&cfg.build().unwrap())));
+            return;
+        }
+        let addr = tls::serve(tls::good(), whole);
+        let pem = env::temp_dir().join(format!("paywithsoap-roots-{}.pem", std::process::id()));
+        let test = "with_tls::the_systems_roots_are_trusted_where_they_are_asked_for";
+        for (roots, trusted) in [
+            (
+                tls::root(),
+                cfg!(any(feature = "platform-verifier", not(feature = "rustls"))),
+            ),
+            (tls::authority("Another CA").pem(), false),
+        ] {
+            fs::write(&pem, roots).unwrap();
+            let child = Command::new(env::current_exe().unwrap())
+                .args([test, "--exact", "--nocapture"])
+                .env(CHILD, addr.to_string())
+                .env("SSL_CERT_FILE", &pem)
+                .env("SSL_CERT_DIR", "/nonexistent")
+                .output()
+                .unwrap();
+            fs::remove_file(&pem).unwrap();
+            let said = String::from_utf8_lossy(&child.stdout);
+            let expected = if trusted { "Applied" } else { "NotSent" };
+            assert!(
+                said.lines().any(|line| line.ends_with(expected)),
+                "{child:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn errors_keep_their_causes_and_no_type_of_ureq() {
+        let addr = tls::serve(expired(), whole);
+        let error = call(&tls::config(addr).build().unwrap()).unwrap_err();
+        let ErrorKind::Transport(cause) = error.kind() else {
+            panic!("{error:?}");
+        };
+        assert!(
+            cause.to_string().to_lowercase().contains("certificate"),
+            "{error:?}"
+        );
+        assert!(!format!("{error:?}").contains("ureq"), "{error:?}");
+    }
+
+    /// One call to a server that follows `script` once the handshake is done.
+    fn one<F>(server: Arc<ServerConfig>, script: F) -> End
+    where
+        F: Fn(usize, Tls) -> io::Result<()> + Clone + Send + 'static,
+    {
+        let addr = tls::serve(server, script);
+        End::of(&call(&tls::config(addr).build().unwrap()))
+    }
+
+    /// One call to a server that does not get as far as that.
+    fn bare(script: fn(TcpStream) -> io::Result<()>) -> End {
+        let addr = serve(move |_, stream| script(stream));
+        End::of(&call(&tls::config(addr).build().unwrap()))
+    }
+
+    /// The script of a server in good health.
+    fn whole(_: usize, mut tls: Tls) -> io::Result<()> {
+        loop {
+            read_request(&mut tls)?;
+            tls.write_all(&ok())?;
+        }
+    }
+
+    fn expired() -> Arc<ServerConfig> {
+        dated(|params| {
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(2021, 1, 1);
+        })
+    }
+
+    fn not_yet_valid() -> Arc<ServerConfig> {
+        dated(|params| params.not_before = date_time_ymd(4000, 1, 1))
+    }
+
+    fn dated(edit: impl FnOnce(&mut CertificateParams)) -> Arc<ServerConfig> {
+        let mut params = tls::params(&["127.0.0.1"]);
+        edit(&mut params);
+        tls::server(params)
+    }
+
+    fn for_clients() -> Arc<ServerConfig> {
+        let mut params = tls::params(&["127.0.0.1"]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        tls::server(params)
+    }
+}
