@@ -1,0 +1,95 @@
+//! What the user sees meanwhile, on stderr: a bar on a terminal, and now and
+//! then a plain line elsewhere. No colours anywhere.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+pub(crate) struct Progress {
+    /// Absent where stderr is no terminal.
+    bar: Option<ProgressBar>,
+    started: Instant,
+    lines: AtomicU64,
+    problems: AtomicU32,
+    noted: Mutex<Instant>,
+}
+
+impl Progress {
+    /// `total` is asked only where it is going to be shown.
+    pub(crate) fn new(total: impl FnOnce() -> Option<u64>) -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let (bar, template) = match total() {
+                Some(total) => (
+                    ProgressBar::new(total),
+                    "[{bar:30}] {pos} of {len} lines, {per_sec}, {eta} left",
+                ),
+                None => (
+                    ProgressBar::new_spinner(),
+                    "{spinner} {pos} lines, {per_sec}, {elapsed}",
+                ),
+            };
+            let style = ProgressStyle::with_template(template).expect("the templates are right");
+            bar.set_style(style.progress_chars("=> "));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self {
+            bar,
+            started: Instant::now(),
+            lines: AtomicU64::new(0),
+            problems: AtomicU32::new(0),
+            noted: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Counts a line that is done.
+    pub(crate) fn advance(&self) {
+        let lines = self.lines.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+            return;
+        }
+        if let Ok(mut noted) = self.noted.try_lock()
+            && noted.elapsed() >= Duration::from_secs(10)
+        {
+            *noted = Instant::now();
+            let seconds = self.started.elapsed().as_secs().max(1);
+            self.note(&format!("{lines} lines, {}/s", lines / seconds));
+        }
+    }
+
+    /// Tells of a line that went wrong; of the first few, for the results tell
+    /// of all.
+    pub(crate) fn problem(&self, problem: &str) {
+        match self.problems.fetch_add(1, Ordering::Relaxed) {
+            ..PROBLEMS_MOST => self.note(problem),
+            PROBLEMS_MOST => self.note("there is more like this: see the results"),
+            _ => {}
+        }
+    }
+
+    /// Writes a line without spoiling the bar.
+    pub(crate) fn note(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => say(text),
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Writes a line to stderr. Where that is closed or full, so be it.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+const PROBLEMS_MOST: u32 = 10;
