@@ -1,0 +1,5 @@
+//! The server of every measurement here.
+
+fn main() {
+    peers::server::serve();
+}
