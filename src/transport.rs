@@ -8,6 +8,7 @@
 //!
 //! - [`Unresolved`] keeps ureq from looking up names on every call;
 //! - [`Dial`] opens a [`Socket`], which obeys the call's deadline by the clock;
+//! - [`UnderTls`] tells TLS that ended from TLS that was cut;
 //! - [`Bounded`] gives all that connecting does `connect_timeout` at most;
 //! - [`Hold`] holds the request back until the answer is awaited, so that head
 //!   and body leave in one write and one TLS record.
@@ -47,6 +48,8 @@ pub(crate) fn agent(
         proxied: config.proxy().is_some(),
     };
     let chain = ().chain(ConnectProxyConnector::default()).chain(Dial { names });
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let chain = chain.chain(UnderTlsConnector);
     #[cfg(feature = "rustls")]
     let chain = chain.chain(RustlsConnector::default());
     #[cfg(feature = "native-tls")]
@@ -341,6 +344,64 @@ fn note_written() {
             progress: Progress::Sent,
             ..attempt
         });
+    }
+}
+
+/// Wraps a connection that TLS is about to be laid upon.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[derive(Debug)]
+struct UnderTlsConnector;
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+impl<In: Transport> Connector<In> for UnderTlsConnector {
+    type Out = Either<In, UnderTls<In>>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        Ok(chained.map(|inner| {
+            if details.needs_tls() {
+                Either::B(UnderTls { inner })
+            } else {
+                Either::A(inner)
+            }
+        }))
+    }
+}
+
+/// A connection that must not end by itself: TLS says when it ends, and reads
+/// no further.
+///
+/// native-tls takes an end that nobody announced for a proper one, and names
+/// it in a way of its own during the handshake.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[derive(Debug)]
+struct UnderTls<T> {
+    inner: T,
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+impl<T: Transport> Transport for UnderTls<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.inner.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        if self.inner.await_input(timeout)? {
+            return Ok(true);
+        }
+        let cut = "the connection ended before TLS did";
+        Err(io::Error::new(io::ErrorKind::UnexpectedEof, cut).into())
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
     }
 }
 
