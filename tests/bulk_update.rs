@@ -38,7 +38,7 @@ fn every_line_has_a_result_in_input_order() {
         {\"id\":\"cus_a\"}\n\
         {\"id\":\"cus_none\",\"last_name\":\"Doe\"}\n";
     let mut input = input.to_vec();
-    input.extend([b' '; 70_000]);
+    input.extend(" ".repeat(70_000).into_bytes());
     input.extend(b"\n{\"id\":\"cus_a\",\"first_name\":\"Zo\xC3\xAB\"}");
     fs::write(&bench.input, input).unwrap();
 
@@ -98,7 +98,8 @@ fn every_line_has_a_result_in_input_order() {
     };
     assert_eq!(fields(&results[2]), ["id", "phone_number"]);
     assert_eq!(results[11]["status"], 404);
-    assert_eq!(results[11]["request_id"], "req_2");
+    let request_id = results[11]["request_id"].as_str().unwrap();
+    assert!(request_id.starts_with("req_"), "{request_id}");
     assert_eq!(results[13]["customer"]["first_name"], "Zoë");
     assert_eq!(results[13]["customer"]["email"], "a@x.example");
     assert_eq!(bench.server.requests().len(), 3);
@@ -536,8 +537,8 @@ impl Bench {
         for id in ids(input) {
             self.server.add_customer(&json!({ "id": id }).to_string());
         }
-        let text: String = input.iter().map(|line| format!("{line}\n")).collect();
-        fs::write(&self.input, text).unwrap();
+        let text: Vec<_> = input.iter().map(Value::to_string).collect();
+        fs::write(&self.input, text.join("\n")).unwrap();
     }
 
     fn command(&self) -> Command {
