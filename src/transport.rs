@@ -294,11 +294,15 @@ impl Transport for Socket {
 
     fn is_open(&mut self) -> bool {
         // Neither an end nor bytes that nobody asked for, here or in the system.
+        // ureq asks when it puts a connection into its pool, and again when it
+        // takes it out. The system is asked the second time only: whatever has
+        // come by the first is still there then.
         self.buffers.input().is_empty()
-            && self.stream.set_nonblocking(true).is_ok()
-            && matches!(self.stream.read(&mut [0]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-            && self.stream.set_nonblocking(false).is_ok()
+            && (ATTEMPT.get().progress == Progress::Sent
+                || self.stream.set_nonblocking(true).is_ok()
+                    && matches!(self.stream.read(&mut [0]),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+                    && self.stream.set_nonblocking(false).is_ok())
     }
 }
 
