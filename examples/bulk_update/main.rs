@@ -158,7 +158,8 @@ fn start(options: &Options) -> Result<ExitCode, String> {
             "SOAP_API_KEY is not set: this is a test server, {url}, that knows every customer"
         ));
     }
-    let progress = Progress::new(|| {
+    let on_stdout = options.results.is_none() && (options.resume.is_none() || options.dry_run);
+    let progress = Progress::new(on_stdout, || {
         let file = File::open(options.input.as_ref()?).ok()?;
         let countable = file.metadata().ok()?.is_file();
         countable.then(|| input::count(file).ok())?

@@ -1,12 +1,13 @@
 //! What the user sees meanwhile, on stderr: a bar on a terminal, and now and
 //! then a plain line elsewhere. No colours anywhere.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 pub(crate) struct Progress {
     /// Absent where stderr is no terminal.
@@ -18,21 +19,27 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// `total` is asked only where it is going to be shown.
-    pub(crate) fn new(total: impl FnOnce() -> Option<u64>) -> Self {
-        let bar = io::stderr().is_terminal().then(|| {
+    /// `total` is asked only where it is going to be shown. On a terminal that
+    /// gets the results, too, a bar would be in their way.
+    pub(crate) fn new(results_on_stdout: bool, total: impl FnOnce() -> Option<u64>) -> Self {
+        let in_the_way = results_on_stdout && io::stdout().is_terminal();
+        let bar = (io::stderr().is_terminal() && !in_the_way).then(|| {
             let (bar, template) = match total() {
                 Some(total) => (
                     ProgressBar::new(total),
-                    "[{bar:30}] {pos} of {len} lines, {per_sec}, {eta} left",
+                    "[{bar:30}] {pos} of {len} lines, {rate}, {eta} left",
                 ),
                 None => (
                     ProgressBar::new_spinner(),
-                    "{spinner} {pos} lines, {per_sec}, {elapsed}",
+                    "{spinner} {pos} lines, {rate}, {elapsed}",
                 ),
             };
             let style = ProgressStyle::with_template(template).expect("the templates are right");
-            bar.set_style(style.progress_chars("=> "));
+            let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+                // It is drawn into memory, which cannot fail.
+                let _ = write!(out, "{:.0}/s", state.per_sec());
+            };
+            bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
