@@ -347,14 +347,14 @@ pub(crate) fn proxy(value: &str) -> Checked<BaseUrl> {
     }
     let (tls, rest) = match scheme(value) {
         Some(found) => found,
+        None if !value.contains("://") => (false, value),
         None if value
             .get(..5)
             .is_some_and(|s| s.eq_ignore_ascii_case("socks")) =>
         {
             return Err("must be an http or https proxy: SOCKS is not supported");
         }
-        None if value.contains("://") => return Err("must be an http or https proxy"),
-        None => (false, value),
+        None => return Err("must be an http or https proxy"),
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if !matches!(path, "" | "/") {
