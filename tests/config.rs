@@ -1,0 +1,589 @@
+//! Settings: what `build` refuses, and what the environment says.
+//!
+//! Variables belong to the whole process, so that what depends on them runs in
+//! a process of its own: this test binary again, with its one ignored test and
+//! with no variables but those that a case sets.
+
+use std::ffi::OsString;
+use std::process::Command;
+use std::time::Duration;
+
+use paywithsoap::{AuthScheme, Config, ConfigBuilder, CustomerPatch, Error, update_customer};
+
+const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
+
+#[test]
+fn every_violation_is_reported_at_once_in_order() {
+    let error = Config::builder("")
+        .base_url("ftp://a.example")
+        .user_agent("")
+        .proxy("socks5://proxy.example")
+        .root_certificates("no PEM")
+        .build()
+        .unwrap_err();
+    let expected = [
+        "api_key must not be empty",
+        "base_url must start with `https://`, or with `http://` for this machine",
+        "user_agent must be 1 to 256 printable ASCII characters",
+        "proxy must be an http or https proxy: SOCKS is not supported",
+        if HAS_TLS {
+            "root_certificates must hold at least one PEM block `BEGIN CERTIFICATE`"
+        } else {
+            "root_certificates needs TLS, which this build lacks: \
+             enable the crate's feature `rustls` or `native-tls`"
+        },
+    ];
+    assert_eq!(messages(&error), expected);
+    assert_eq!(
+        error.to_string(),
+        format!("not applied: {}", expected.join("; "))
+    );
+    assert_eq!(error.attempts(), 0);
+}
+
+#[test]
+#[cfg(not(feature = "platform-verifier"))]
+fn system_roots_need_their_feature() {
+    let error = local().user_agent("").system_roots(true).build();
+    let expected = if HAS_TLS {
+        "system_roots must be false without the feature `platform-verifier` \
+         (native-tls trusts the system's roots as it is)"
+    } else {
+        "system_roots needs TLS, which this build lacks: \
+         enable the crate's feature `rustls` or `native-tls`"
+    };
+    assert_eq!(
+        messages(&error.unwrap_err()),
+        [
+            "user_agent must be 1 to 256 printable ASCII characters",
+            expected
+        ]
+    );
+    assert!(
+        local()
+            .system_roots(true)
+            .system_roots(false)
+            .build()
+            .is_ok()
+    );
+}
+
+#[test]
+#[cfg(feature = "platform-verifier")]
+fn system_roots_are_had_with_their_feature() {
+    assert!(local().system_roots(true).build().is_ok());
+}
+
+#[test]
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+fn a_build_without_tls_refuses_https() {
+    let error = Config::builder("key").no_proxy().build().unwrap_err();
+    assert_eq!(
+        messages(&error),
+        ["base_url needs TLS, which this build lacks: \
+          enable the crate's feature `rustls` or `native-tls`"]
+    );
+    let error = local().proxy("https://proxy.example").build().unwrap_err();
+    assert_eq!(
+        messages(&error),
+        ["proxy needs TLS, which this build lacks: \
+          enable the crate's feature `rustls` or `native-tls`"]
+    );
+}
+
+#[test]
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+fn root_certificates_must_be_certificates() {
+    const ORDER: &str = "root_certificates must be PEM with certificates in good order";
+    const NONE: &str = "root_certificates must hold at least one PEM block `BEGIN CERTIFICATE`";
+    let block = |label: &str, base64: &str| {
+        format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
+    };
+    for (pem, message) in [
+        (Vec::new(), NONE),
+        (b"\xFF\0".to_vec(), NONE),
+        (b"MIIB".to_vec(), NONE),
+        (block("PRIVATE KEY", "MAA=").into(), NONE),
+        (block("CERTIFICATE", "").into(), ORDER),
+        (block("CERTIFICATE", "AAAA").into(), ORDER),
+        (block("CERTIFICATE", "!!!!").into(), ORDER),
+        // Each block counts, whatever stands before it.
+        (
+            (block("CERTIFICATE", "MAA=") + &block("CERTIFICATE", "AAAA")).into(),
+            ORDER,
+        ),
+        (b"-----BEGIN CERTIFICATE-----\nMAA=\n".to_vec(), ORDER),
+    ] {
+        let shown = String::from_utf8_lossy(&pem).into_owned();
+        let error = local().root_certificates(pem).build();
+        match error {
+            Err(error) => assert_eq!(messages(&error), [message], "{shown}"),
+            Ok(_) => panic!("{shown}: accepted"),
+        }
+    }
+}
+
+#[test]
+fn proxies_are_refused_with_what_would_be_right() {
+    const URL: &str = "must be a URL like http://proxy.example:3128, in visible ASCII";
+    const SOCKS: &str = "must be an http or https proxy: SOCKS is not supported";
+    const SCHEME: &str = "must be an http or https proxy";
+    const PATH: &str = "must have no path, query or fragment";
+    const USER: &str = "must have user name and password %-encoded, as UTF-8";
+    const HOST: &str = "must have a host name, an IPv4 address or an [IPv6] address";
+    const PORT: &str = "must have a port from 1 to 65535 after the `:`, or neither";
+    const LONG: &str = "must be at most 2048 bytes long";
+    let long = "p".repeat(2049);
+    for (url, rule) in [
+        ("http://proxy.example:3128", None),
+        ("HTTP://PROXY.example:3128/", None),
+        ("http://proxy.example", None),
+        ("proxy.example:3128", None),
+        ("localhost", None),
+        ("192.0.2.1:8080", None),
+        ("http://[2001:db8::1]:8080", None),
+        ("http://user:p%40ss@proxy.example:3128", None),
+        ("http://user@proxy.example", None),
+        ("http://user:@proxy.example", None),
+        ("user:pass:word@proxy.example:3128", None),
+        // A name is no scheme.
+        ("socks.example:3128", None),
+        ("", Some(URL)),
+        (" ", Some(URL)),
+        ("http://proxy.example ", Some(URL)),
+        ("http://pr\u{F6}xy.example", Some(URL)),
+        ("http://proxy.example\r\nx: y", Some(URL)),
+        ("socks5://proxy.example:1080", Some(SOCKS)),
+        ("SOCKS5H://proxy.example:1080", Some(SOCKS)),
+        ("socks4://proxy.example", Some(SOCKS)),
+        ("ftp://proxy.example", Some(SCHEME)),
+        ("://proxy.example", Some(SCHEME)),
+        ("http://proxy.example/path", Some(PATH)),
+        ("http://proxy.example?x", Some(PATH)),
+        ("http://proxy.example#x", Some(PATH)),
+        ("http://user:p#ss@proxy.example", Some(PATH)),
+        ("http://user:p%zz@proxy.example", Some(USER)),
+        ("http://user:p%ff@proxy.example", Some(USER)),
+        ("http://user:p@ss@proxy.example", Some(USER)),
+        ("http://user:p\"ss@proxy.example", Some(USER)),
+        ("http://", Some(HOST)),
+        ("http://:3128", Some(HOST)),
+        ("http://[::1", Some(HOST)),
+        ("http://pro|xy", Some(HOST)),
+        ("http://proxy.example:99999", Some(PORT)),
+        ("http://proxy.example:0", Some(PORT)),
+        ("http://proxy.example:", Some(PORT)),
+        (long.as_str(), Some(LONG)),
+    ] {
+        let built = local().proxy(url).build();
+        let came = built.as_ref().err().map(messages);
+        let expected = rule.map(|rule| vec![format!("proxy {rule}")]);
+        assert_eq!(came, expected, "{url:?}");
+    }
+}
+
+#[test]
+fn the_last_setting_wins() {
+    let url = |builder: ConfigBuilder| builder.no_proxy().build().unwrap().base_url().to_owned();
+    let both = Config::builder("key").production().base_url("http://[::1]");
+    assert_eq!(url(both), "http://[::1]");
+    let mended = Config::builder("key")
+        .base_url("x")
+        .base_url("http://[::1]");
+    assert_eq!(url(mended), "http://[::1]");
+    let spoilt = Config::builder("key")
+        .base_url("http://[::1]")
+        .base_url("x");
+    assert!(spoilt.no_proxy().build().is_err());
+    if HAS_TLS {
+        let both = Config::builder("key").base_url("x").production();
+        assert_eq!(url(both), "https://api.paywithsoap.com");
+        let neither = Config::builder("key");
+        assert_eq!(url(neither), "https://api-sandbox.paywithsoap.com");
+    }
+    assert!(local().user_agent("").user_agent("shop").build().is_ok());
+    assert!(local().user_agent("shop").user_agent("").build().is_err());
+    assert!(local().proxy("ftp://x").no_proxy().build().is_ok());
+    assert!(local().proxy("ftp://x").proxy("http://x").build().is_ok());
+    assert!(local().no_proxy().proxy("ftp://x").build().is_err());
+    assert!(local().root_certificates("x").build().is_err());
+    let cfg = local()
+        .timeout(Duration::from_secs(1))
+        .timeout(Duration::from_secs(2))
+        .build();
+    assert_eq!(cfg.unwrap().timeout(), Duration::from_secs(2));
+    let builder = local()
+        .auth_scheme(AuthScheme::Raw)
+        .auth_scheme(AuthScheme::Bearer);
+    assert!(format!("{builder:?}").contains("auth_scheme: Bearer"));
+}
+
+#[test]
+fn any_number_and_duration_will_do() {
+    for duration in [
+        Duration::ZERO,
+        Duration::from_nanos(1),
+        Duration::from_secs(u64::from(u32::MAX)),
+        Duration::MAX,
+    ] {
+        let cfg = local()
+            .timeout(duration)
+            .connect_timeout(duration)
+            .max_retries(u32::MAX)
+            .build()
+            .unwrap();
+        assert_eq!(cfg.timeout(), duration);
+    }
+    assert_eq!(local().build().unwrap().timeout(), Duration::from_secs(30));
+}
+
+#[test]
+fn clones_are_of_the_same_settings() {
+    let cfg = local().timeout(Duration::from_secs(7)).build().unwrap();
+    let clone = cfg.clone();
+    drop(cfg);
+    assert_eq!(clone.timeout(), Duration::from_secs(7));
+    assert_eq!(clone.base_url(), "http://127.0.0.1:1");
+}
+
+#[test]
+fn from_env_takes_key_and_url_from_the_environment() {
+    let local = ("SOAP_API_URL", "http://127.0.0.1:1/api/v1");
+    for (variables, expected) in [
+        (
+            vec![("SOAP_API_KEY", "key"), local],
+            "http://127.0.0.1:1 direct",
+        ),
+        (vec![local], "SOAP_API_KEY must be set to the API key"),
+        (
+            vec![("SOAP_API_KEY", ""), local],
+            "SOAP_API_KEY must be set to the API key",
+        ),
+        (
+            vec![("SOAP_API_KEY", "Bearer key"), local],
+            "SOAP_API_KEY must be the bare key: drop `Bearer `, which the client adds itself",
+        ),
+        (
+            vec![("SOAP_API_KEY", "key\n"), local],
+            "SOAP_API_KEY must be the bare key: drop the white space or line break around it",
+        ),
+        (
+            vec![
+                ("SOAP_API_KEY", "key"),
+                ("SOAP_API_URL", "http://a.example"),
+            ],
+            "SOAP_API_URL must start with `https://`: http would show the key to the network, \
+             and is for localhost, 127.0.0.0/8 and [::1] only",
+        ),
+        (
+            vec![("SOAP_API_URL", " ")],
+            "SOAP_API_KEY must be set to the API key; SOAP_API_URL must be visible ASCII only: \
+             a host name in its xn-- form, a path %-encoded",
+        ),
+    ] {
+        assert_eq!(in_child("from_env", &variables), expected, "{variables:?}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn from_env_refuses_variables_that_are_not_utf_8() {
+    use std::os::unix::ffi::OsStringExt;
+    let odd = || OsString::from_vec(b"k\xFF".to_vec());
+    let variables = [("SOAP_API_KEY", odd()), ("SOAP_API_URL", odd())];
+    assert_eq!(
+        in_child("from_env", &variables),
+        "SOAP_API_KEY must be UTF-8; SOAP_API_URL must be UTF-8"
+    );
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod with_tls {
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::in_child;
+
+    const BAD: &str = "must have a port from 1 to 65535 after the `:`, or neither";
+
+    #[test]
+    fn the_hosts_are_those_of_the_api_page() {
+        let none: [(&str, &str); 0] = [];
+        assert_eq!(
+            in_child("sandbox", &none),
+            "https://api-sandbox.paywithsoap.com direct"
+        );
+        assert_eq!(
+            in_child("production", &none),
+            "https://api.paywithsoap.com direct"
+        );
+        for url in [None, Some("")] {
+            let url = url.map(|url| ("SOAP_API_URL", url));
+            let variables: Vec<_> = [("SOAP_API_KEY", "key")].into_iter().chain(url).collect();
+            assert_eq!(
+                in_child("from_env", &variables),
+                "https://api-sandbox.paywithsoap.com direct"
+            );
+        }
+    }
+
+    #[test]
+    fn the_proxy_is_the_first_variable_that_is_not_empty() {
+        let bad = "http://proxy.example:99999";
+        let good = "http://proxy.example:3128";
+        let proxied = "https://api-sandbox.paywithsoap.com proxied";
+        let direct = "https://api-sandbox.paywithsoap.com direct";
+        for (variables, expected) in [
+            (vec![("https_proxy", good)], proxied.into()),
+            (vec![("HTTPS_PROXY", good)], proxied.into()),
+            (vec![("all_proxy", good)], proxied.into()),
+            (vec![("ALL_PROXY", good)], proxied.into()),
+            (
+                vec![("HTTP_PROXY", bad), ("http_proxy", bad)],
+                direct.into(),
+            ),
+            (vec![("https_proxy", "")], direct.into()),
+            (vec![("https_proxy", bad)], format!("https_proxy {BAD}")),
+            (vec![("HTTPS_PROXY", bad)], format!("HTTPS_PROXY {BAD}")),
+            (vec![("all_proxy", bad)], format!("all_proxy {BAD}")),
+            (vec![("ALL_PROXY", bad)], format!("ALL_PROXY {BAD}")),
+            (
+                vec![("https_proxy", bad), ("HTTPS_PROXY", good)],
+                format!("https_proxy {BAD}"),
+            ),
+            // Only the chosen one can be a violation.
+            (
+                vec![("https_proxy", good), ("HTTPS_PROXY", bad)],
+                proxied.into(),
+            ),
+            (
+                vec![("HTTPS_PROXY", good), ("all_proxy", bad)],
+                proxied.into(),
+            ),
+            (
+                vec![("all_proxy", good), ("ALL_PROXY", bad)],
+                proxied.into(),
+            ),
+            (
+                vec![("https_proxy", ""), ("HTTPS_PROXY", ""), ("ALL_PROXY", bad)],
+                format!("ALL_PROXY {BAD}"),
+            ),
+            (
+                vec![("ALL_PROXY", "socks5://proxy.example")],
+                "ALL_PROXY must be an http or https proxy: SOCKS is not supported".into(),
+            ),
+            (
+                vec![("HTTPS_PROXY", "not a URL")],
+                "HTTPS_PROXY must be a URL like http://proxy.example:3128, in visible ASCII".into(),
+            ),
+        ] {
+            assert_eq!(in_child("sandbox", &variables), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_proxy_variable_that_is_not_utf_8_is_a_violation() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+        let variables = [("all_proxy", OsString::from_vec(b"http://\xFF".to_vec()))];
+        assert_eq!(in_child("sandbox", &variables), "all_proxy must be UTF-8");
+    }
+
+    #[test]
+    fn a_proxy_of_the_environment_is_not_used_for_this_machine() {
+        for url in [
+            "http://localhost:8080",
+            "https://LOCALHOST",
+            "https://127.0.0.1",
+            "https://127.8.9.10",
+            "https://[::1]",
+        ] {
+            let came = in_child(
+                "from_env",
+                &[
+                    ("SOAP_API_KEY", "key"),
+                    ("SOAP_API_URL", url),
+                    ("https_proxy", "not a proxy"),
+                ],
+            );
+            assert_eq!(came, format!("{} direct", url.to_lowercase()));
+        }
+    }
+
+    #[test]
+    fn a_setting_overrides_the_environment() {
+        let bad = [("https_proxy", "not a proxy")];
+        assert_eq!(
+            in_child("no_proxy", &bad),
+            "https://api-sandbox.paywithsoap.com direct"
+        );
+        assert_eq!(
+            in_child("proxy", &bad),
+            "https://api-sandbox.paywithsoap.com proxied"
+        );
+    }
+
+    #[test]
+    fn no_proxy_exempts_hosts() {
+        for (list, url, exempt) in [
+            ("a.example", "https://a.example", true),
+            ("A.Example", "https://a.example", true),
+            ("a.example", "https://A.EXAMPLE.", true),
+            ("a.example", "https://soap.a.example", true),
+            (".a.example", "https://a.example", true),
+            (".a.example", "https://soap.a.example", true),
+            ("*.a.example", "https://soap.a.example", true),
+            ("a.example", "https://xa.example", false),
+            ("a.example", "https://a.example.org", false),
+            ("soap.a.example", "https://a.example", false),
+            (" b.example , a.example ", "https://a.example", true),
+            ("b.example,\ta.example\n", "https://a.example", true),
+            (",,", "https://a.example", false),
+            (" , ", "https://a.example", false),
+            (".", "https://a.example", false),
+            (":443", "https://a.example", false),
+            ("", "https://a.example", false),
+            ("*", "https://a.example", true),
+            ("b.example, *", "https://a.example", true),
+            ("a.example:443", "https://a.example", true),
+            ("a.example:8443", "https://a.example", false),
+            ("a.example:8443", "https://a.example:8443", true),
+            ("a.example:x", "https://a.example", false),
+            ("a.example:", "https://a.example", false),
+            ("192.0.2.1", "https://192.0.2.1", true),
+            ("192.0.2.1:443", "https://192.0.2.1", true),
+            ("2.1", "https://192.0.2.1", false),
+            (".2.1", "https://192.0.2.1", false),
+            ("2001:db8::1", "https://[2001:db8::1]", true),
+            ("[2001:db8::1]", "https://[2001:DB8::1]", true),
+            ("[2001:db8::1]:443", "https://[2001:db8::1]", true),
+            ("[2001:db8::1]:444", "https://[2001:db8::1]", false),
+            ("::1", "https://[2001:db8::1]", false),
+            ("b\u{FC}cher.example,a.example", "https://a.example", true),
+        ] {
+            for name in ["no_proxy", "NO_PROXY"] {
+                let came = in_child(
+                    "from_env",
+                    &[
+                        ("SOAP_API_KEY", "key"),
+                        ("SOAP_API_URL", url),
+                        ("https_proxy", "http://proxy.example"),
+                        (name, list),
+                    ],
+                );
+                let way = if exempt { "direct" } else { "proxied" };
+                let expected = format!("{} {way}", url.to_lowercase());
+                assert_eq!(came, expected, "{name}={list}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_exempt_host_makes_no_violation_of_the_proxy() {
+        let variables = [
+            ("https_proxy", "not a proxy"),
+            ("NO_PROXY", "paywithsoap.com"),
+        ];
+        assert_eq!(
+            in_child("sandbox", &variables),
+            "https://api-sandbox.paywithsoap.com direct"
+        );
+    }
+
+    #[test]
+    fn a_call_goes_by_the_proxy_of_the_environment() {
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://us%65r:pass@{}", proxy.local_addr().unwrap());
+        let asked = thread::spawn(move || {
+            let (stream, _) = proxy.accept().unwrap();
+            let lines = BufReader::new(&stream).lines();
+            lines
+                .map(Result::unwrap)
+                .take_while(|line| !line.is_empty())
+                .collect::<Vec<_>>()
+        });
+        let came = in_child(
+            "call",
+            &[
+                ("SOAP_API_KEY", "key"),
+                ("SOAP_API_URL", "https://soap.invalid"),
+                ("HTTP_PROXY", "http://127.0.0.1:1"),
+                ("HTTPS_PROXY", &url),
+            ],
+        );
+        assert_eq!(came, "not applied: the API was not reached");
+        let asked = asked.join().unwrap();
+        assert_eq!(asked[0], "CONNECT soap.invalid:443 HTTP/1.1");
+        // user:pass
+        let basic = "proxy-authorization: Basic dXNlcjpwYXNz";
+        assert!(
+            asked.iter().any(|line| line.eq_ignore_ascii_case(basic)),
+            "{asked:?}"
+        );
+        assert!(!asked.iter().any(|line| line.contains("key")), "{asked:?}");
+    }
+}
+
+/// Not a test of its own, but what the others run in a process of its own.
+#[test]
+#[ignore = "run by other tests"]
+fn child() {
+    let built = match std::env::var("PAYWITHSOAP_TEST_CHILD").as_deref() {
+        Ok("from_env" | "call") => Config::from_env(),
+        Ok("sandbox") => Config::sandbox("key"),
+        Ok("production") => Config::production("key"),
+        Ok("no_proxy") => Config::builder("key").no_proxy().build(),
+        Ok("proxy") => Config::builder("key").proxy("http://proxy.example").build(),
+        // Whoever runs the ignored tests by hand.
+        _ => return,
+    };
+    let came = match built {
+        Ok(cfg) if std::env::var("PAYWITHSOAP_TEST_CHILD").unwrap() == "call" => {
+            let patch = CustomerPatch::new().first_name("Jane");
+            update_customer(&cfg, "cus_1", &patch)
+                .unwrap_err()
+                .to_string()
+        }
+        Ok(cfg) => {
+            let proxied = format!("{cfg:?}").contains("proxied: true");
+            let way = if proxied { "proxied" } else { "direct" };
+            format!("{} {way}", cfg.base_url())
+        }
+        Err(error) => messages(&error).join("; "),
+    };
+    println!("\nCAME: {came}");
+}
+
+/// What the child makes of these variables and no other.
+#[track_caller]
+fn in_child<V: Into<OsString> + Clone>(what: &str, variables: &[(&str, V)]) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .env_clear()
+        .envs(
+            variables
+                .iter()
+                .map(|(name, value)| (*name, value.clone().into())),
+        )
+        .env("PAYWITHSOAP_TEST_CHILD", what)
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("CAME: "))
+        .unwrap_or_else(|| panic!("{stdout}{}", String::from_utf8_lossy(&output.stderr)))
+        .to_owned()
+}
+
+fn local() -> ConfigBuilder {
+    Config::builder("key")
+        .base_url("http://127.0.0.1:1")
+        .no_proxy()
+}
+
+fn messages(error: &Error) -> Vec<String> {
+    error.violations().iter().map(ToString::to_string).collect()
+}
