@@ -1,5 +1,6 @@
 //! The answer, read leniently: only its id is relied on.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -64,11 +65,7 @@ impl Customer {
     /// for.
     ///
     /// A body that cannot be read comes back with the reason.
-    pub(crate) fn read(
-        id: &str,
-        body: Vec<u8>,
-        request_id: Option<String>,
-    ) -> Result<Self, (Unreadable, Vec<u8>)> {
+    pub(crate) fn read(id: &str, body: Vec<u8>) -> Result<Self, (Unreadable, Vec<u8>)> {
         let json = match String::from_utf8(body) {
             Ok(json) => json,
             Err(error) => return Err((Unreadable::Utf8, error.into_bytes())),
@@ -102,19 +99,26 @@ impl Customer {
             created_at,
             updated_at,
         ] = fields;
+        let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
+        let timestamp = |text: Option<Cow<'_, str>>| OffsetDateTime::parse(&text?, &Rfc3339).ok();
         Ok(Self {
             id: id.into(),
-            internal_id,
-            email,
-            first_name,
-            last_name,
-            phone_number,
+            internal_id: owned(internal_id),
+            email: owned(email),
+            first_name: owned(first_name),
+            last_name: owned(last_name),
+            phone_number: owned(phone_number),
             date_of_birth: date_of_birth.and_then(|date| field::date_of_birth(&date).ok()),
-            created_at: created_at.and_then(|time| timestamp(&time)),
-            updated_at: updated_at.and_then(|time| timestamp(&time)),
+            created_at: timestamp(created_at),
+            updated_at: timestamp(updated_at),
+            request_id: None,
             json,
-            request_id,
         })
+    }
+
+    pub(crate) fn with_request_id(mut self, request_id: Option<String>) -> Self {
+        self.request_id = request_id;
+        self
     }
 }
 
@@ -223,9 +227,9 @@ impl StdError for Unreadable {
 }
 
 /// The texts of an answer, by their place in `NAMES`. The id is there.
-struct Fields([Option<String>; 9]);
+struct Fields<'de>([Option<Cow<'de, str>>; 9]);
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(FieldsVisitor)
     }
@@ -234,14 +238,14 @@ impl<'de> Deserialize<'de> for Fields {
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
+    type Value = Fields<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a customer")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields: [Option<String>; 9] = Default::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields: [Option<Cow<'de, str>>; 9] = Default::default();
         while let Some(Key(place)) = map.next_key()? {
             let Some(place) = place else {
                 map.next_value::<IgnoredAny>()?;
@@ -249,7 +253,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
             };
             // A string, or anything else: a number that no type holds, say.
             let raw: &RawValue = map.next_value()?;
-            let text: Option<String> = serde_json::from_str(raw.get()).ok();
+            let text = text(raw.get());
             // A repeated id must be the same each time; of others the last counts.
             if place == ID && (text.is_none() || fields[ID].is_some() && fields[ID] != text) {
                 return Err(A::Error::custom("not one id"));
@@ -287,8 +291,14 @@ impl Visitor<'_> for KeyVisitor {
     }
 }
 
-fn timestamp(text: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text, &Rfc3339).ok()
+/// The text of a JSON value, if it is a string.
+fn text(json: &str) -> Option<Cow<'_, str>> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') {
+        return serde_json::from_str(json).ok().map(Cow::Owned);
+    }
+    // The value was read as JSON before, so that nothing else is left to undo.
+    Some(Cow::Borrowed(inside))
 }
 
 /// The fields of an answer, in the order of the API's page.

@@ -138,16 +138,13 @@ fn read_customer(id: &str, mut answer: Answer) -> Result<Customer, Error> {
         Some(cause) => Unreadable::Cut(cause),
         None if answer.body.len() > BODY_MOST => Unreadable::TooLong,
         None if !matches!(answer.status, 200 | 201) => Unreadable::Status,
-        None => {
-            let request_id = answer.request_id.clone();
-            match Customer::read(id, std::mem::take(&mut answer.body), request_id) {
-                Ok(customer) => return Ok(customer),
-                Err((reason, body)) => {
-                    answer.body = body;
-                    reason
-                }
+        None => match Customer::read(id, std::mem::take(&mut answer.body)) {
+            Ok(customer) => return Ok(customer.with_request_id(answer.request_id)),
+            Err((reason, body)) => {
+                answer.body = body;
+                reason
             }
-        }
+        },
     };
     Err(Error::unreadable(Box::new(reason), answered(answer)))
 }
