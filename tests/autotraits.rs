@@ -1,0 +1,218 @@
+//! The public API as other programs were promised it: each signature as a
+//! function pointer, each trait as a bound.
+
+use std::error::Error as StdError;
+use std::fmt::{Debug, Display};
+use std::hash::Hash;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::time::Duration;
+
+use paywithsoap::testing::{Fault, Request, TestServer};
+use paywithsoap::{
+    ApiError, AuthScheme, Config, ConfigBuilder, Customer, CustomerPatch, Error, ErrorKind,
+    Outcome, Violation, update_customer,
+};
+use serde::{Deserialize, Serialize};
+use time::{Date, OffsetDateTime};
+
+#[test]
+fn every_public_type_is_send_and_sync() {
+    fn check<T: Send + Sync + Unpin + Debug + 'static>() {}
+    check::<ApiError>();
+    check::<AuthScheme>();
+    check::<Config>();
+    check::<ConfigBuilder>();
+    check::<Customer>();
+    check::<CustomerPatch>();
+    check::<Error>();
+    check::<ErrorKind>();
+    check::<Outcome>();
+    check::<Violation>();
+    check::<Fault>();
+    check::<Request>();
+    check::<TestServer>();
+}
+
+#[test]
+fn values_are_unwind_safe() {
+    fn check<T: UnwindSafe + RefUnwindSafe>() {}
+    check::<AuthScheme>();
+    check::<ConfigBuilder>();
+    check::<Customer>();
+    check::<CustomerPatch>();
+    check::<Outcome>();
+    check::<Violation>();
+}
+
+#[test]
+fn types_have_the_traits_that_were_promised() {
+    fn small<T: Clone + Copy + Debug + Eq + Hash + PartialEq>() {}
+    small::<AuthScheme>();
+    small::<Outcome>();
+    fn plain<T: Clone + Debug + Eq + PartialEq>() {}
+    plain::<Violation>();
+    plain::<Fault>();
+    plain::<Request>();
+    fn clone<T: Clone + Debug>() {}
+    clone::<Config>();
+    fn patch<T: Clone + Default + PartialEq + Debug + for<'de> Deserialize<'de>>() {}
+    patch::<CustomerPatch>();
+    fn customer<T: Clone + PartialEq + Debug + Serialize>() {}
+    customer::<Customer>();
+    fn display<T: Display>() {}
+    display::<Error>();
+    display::<Violation>();
+    fn error<T: StdError + Send + Sync + 'static>() {}
+    error::<Error>();
+}
+
+#[test]
+fn an_error_is_one_word_wide() {
+    assert_eq!(size_of::<Error>(), size_of::<usize>());
+    assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+    assert_eq!(size_of::<Config>(), size_of::<usize>());
+}
+
+#[test]
+fn functions_and_methods_have_the_signatures_that_were_promised() {
+    type Built = Result<Config, Error>;
+    type Set<T> = fn(ConfigBuilder, T) -> ConfigBuilder;
+    type SetField<T> = fn(CustomerPatch, T) -> CustomerPatch;
+
+    let _: fn(&Config, &str, &CustomerPatch) -> Result<Customer, Error> = update_customer;
+
+    let _: fn(&str) -> Built = Config::sandbox;
+    let _: fn(&str) -> Built = Config::production;
+    let _: fn() -> Built = Config::from_env;
+    let _: fn(&str) -> ConfigBuilder = Config::builder;
+    let _: fn(&Config) -> &str = Config::base_url;
+    let _: fn(&Config) -> Duration = Config::timeout;
+
+    let _: Set<&str> = ConfigBuilder::base_url;
+    let _: Set<String> = ConfigBuilder::base_url;
+    let _: fn(ConfigBuilder) -> ConfigBuilder = ConfigBuilder::production;
+    let _: Set<AuthScheme> = ConfigBuilder::auth_scheme;
+    let _: Set<Duration> = ConfigBuilder::timeout;
+    let _: Set<Duration> = ConfigBuilder::connect_timeout;
+    let _: Set<u32> = ConfigBuilder::max_retries;
+    let _: Set<bool> = ConfigBuilder::retry_unknown;
+    let _: Set<&str> = ConfigBuilder::user_agent;
+    let _: Set<String> = ConfigBuilder::user_agent;
+    let _: Set<&str> = ConfigBuilder::proxy;
+    let _: Set<String> = ConfigBuilder::proxy;
+    let _: fn(ConfigBuilder) -> ConfigBuilder = ConfigBuilder::no_proxy;
+    let _: Set<&str> = ConfigBuilder::root_certificates;
+    let _: Set<Vec<u8>> = ConfigBuilder::root_certificates;
+    let _: Set<&[u8]> = ConfigBuilder::root_certificates;
+    let _: Set<bool> = ConfigBuilder::system_roots;
+    let _: fn(ConfigBuilder) -> Built = ConfigBuilder::build;
+
+    let _: fn() -> CustomerPatch = CustomerPatch::new;
+    let _: SetField<&str> = CustomerPatch::email;
+    let _: SetField<String> = CustomerPatch::email;
+    let _: SetField<&str> = CustomerPatch::first_name;
+    let _: SetField<String> = CustomerPatch::first_name;
+    let _: SetField<&str> = CustomerPatch::last_name;
+    let _: SetField<String> = CustomerPatch::last_name;
+    let _: SetField<&str> = CustomerPatch::phone_number;
+    let _: SetField<String> = CustomerPatch::phone_number;
+    let _: SetField<&str> = CustomerPatch::date_of_birth;
+    let _: SetField<String> = CustomerPatch::date_of_birth;
+    let _: fn(&CustomerPatch) -> bool = CustomerPatch::is_empty;
+    let _: fn(&CustomerPatch) -> Result<(), Error> = CustomerPatch::check;
+    let _: fn(&CustomerPatch) -> Result<String, Error> = CustomerPatch::to_json;
+
+    let _: fn(&Customer) -> &str = Customer::json;
+    let _: fn(&Customer) -> Option<&str> = Customer::request_id;
+
+    let _: fn(&Error) -> &ErrorKind = Error::kind;
+    let _: fn(&Error) -> Outcome = Error::outcome;
+    let _: fn(&Error) -> &[Violation] = Error::violations;
+    let _: fn(&Error) -> Option<&ApiError> = Error::api;
+    let _: fn(&Error) -> Option<u16> = Error::status;
+    let _: fn(&Error) -> Option<&str> = Error::request_id;
+    let _: fn(&Error) -> Option<Duration> = Error::retry_after;
+    let _: fn(&Error) -> u32 = Error::attempts;
+    let _: fn(&Error) -> bool = Error::is_transient;
+    let _: fn(&Error) -> Option<&str> = Error::body;
+
+    let _: fn(&ApiError) -> u16 = ApiError::status;
+    let _: fn(&ApiError) -> Option<&str> = ApiError::message;
+    let _: fn(&ApiError) -> Option<&str> = ApiError::hint;
+    let _: fn(&Violation) -> &'static str = Violation::field;
+
+    let _: fn() -> std::io::Result<TestServer> = TestServer::start;
+    let _: &'static str = TestServer::CUSTOMER_ID;
+    let _: fn(&TestServer) -> &str = TestServer::base_url;
+    let _: fn(&TestServer) -> &str = TestServer::api_key;
+    let _: fn(&TestServer) -> ConfigBuilder = TestServer::config;
+    let _: fn(&TestServer, &str) = TestServer::add_customer;
+    let _: fn(&TestServer, &str) -> Option<String> = TestServer::customer;
+    let _: fn(&TestServer) -> Vec<Request> = TestServer::requests;
+    let _: fn(&TestServer, Fault) = TestServer::fail_next;
+}
+
+#[test]
+fn fields_and_variants_are_those_that_were_promised() {
+    let _ = |customer: Customer| {
+        let _: String = customer.id;
+        let _: [Option<String>; 5] = [
+            customer.internal_id,
+            customer.email,
+            customer.first_name,
+            customer.last_name,
+            customer.phone_number,
+        ];
+        let _: Option<Date> = customer.date_of_birth;
+        let _: [Option<OffsetDateTime>; 2] = [customer.created_at, customer.updated_at];
+    };
+    let _ = |kind: ErrorKind| match kind {
+        ErrorKind::Api(api) => drop::<ApiError>(api),
+        ErrorKind::Invalid(violations) => drop::<Vec<Violation>>(violations),
+        ErrorKind::Transport(cause) | ErrorKind::Unreadable(cause) => {
+            drop::<Box<dyn StdError + Send + Sync>>(cause);
+        }
+        // Non-exhaustive, as promised.
+        _ => {}
+    };
+    // Exhaustive, as promised.
+    let _ = |outcome: Outcome| match outcome {
+        Outcome::NotApplied | Outcome::Unknown => {}
+    };
+    let _ = |scheme: AuthScheme| match scheme {
+        AuthScheme::Bearer | AuthScheme::Raw => {}
+        _ => {}
+    };
+    let _ = |request: Request| {
+        let _: [String; 2] = [request.method, request.path];
+        let _: Vec<(String, String)> = request.headers;
+        let _: Vec<u8> = request.body;
+    };
+    let pause = Duration::ZERO;
+    let _: [Fault; 9] = [
+        Fault::CloseAfterReading,
+        Fault::CloseBeforeReading,
+        Fault::Delay(pause),
+        Fault::Raw(Vec::new()),
+        Fault::Reset,
+        Fault::Respond {
+            status: 200,
+            headers: Vec::new(),
+            body: Vec::new(),
+        },
+        Fault::Stall,
+        Fault::Trickle(pause),
+        Fault::Truncate(0),
+    ];
+}
+
+#[test]
+fn errors_pass_through_question_marks_and_boxes() {
+    fn boxed() -> Result<(), Box<dyn StdError + Send + Sync>> {
+        CustomerPatch::new().check()?;
+        Ok(())
+    }
+    let error = boxed().unwrap_err();
+    let error = error.downcast_ref::<Error>().unwrap();
+    assert_eq!(error.violations().len(), 1);
+}

@@ -1,0 +1,667 @@
+//! The test server does what its documentation says.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use paywithsoap::testing::{Fault, TestServer};
+use paywithsoap::{Config, Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
+use serde_json::Value;
+
+const ID: &str = TestServer::CUSTOMER_ID;
+
+#[test]
+fn starts_with_the_customer_of_the_api_page() {
+    let server = start();
+    let customer = server.customer(ID).unwrap();
+    assert_eq!(
+        customer,
+        concat!(
+            r#"{"id":"cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V","internal_id":"cust_123","#,
+            r#""email":"customer@example.com","first_name":"Jane","last_name":"Doe","#,
+            r#""phone_number":"5551234567","date_of_birth":"1990-01-01","#,
+            r#""created_at":"2025-03-10T16:08:14.427Z","updated_at":"2025-03-12T09:15:42.001Z"}"#
+        )
+    );
+    assert_eq!(server.customer("cus_nobody"), None);
+    assert_eq!(server.requests(), []);
+    assert!(server.base_url().starts_with("http://127.0.0.1:"));
+    assert!(format!("{server:?}").starts_with("TestServer { base_url: \"http://127.0.0.1:"));
+}
+
+#[test]
+fn remembers_changes_and_moves_updated_at_on() {
+    let server = start();
+    let cfg = config(&server);
+    let mut before = field(&server, "updated_at");
+    for name in ["Ann", "Bea", "Cleo"] {
+        let customer = update_customer(&cfg, ID, &CustomerPatch::new().last_name(name)).unwrap();
+        assert_eq!(server.customer(ID).as_deref(), Some(customer.json()));
+        assert_eq!(field(&server, "last_name"), name);
+        let after = field(&server, "updated_at");
+        assert!(after > before, "{after} {before}");
+        before = after;
+    }
+    assert_eq!(field(&server, "first_name"), "Jane");
+    assert_eq!(field(&server, "created_at"), "2025-03-10T16:08:14.427Z");
+}
+
+#[test]
+fn serves_customers_that_were_added() {
+    let server = start();
+    server.add_customer(r#"{"id":"cus_2","tier":"gold","first_name":"Ann"}"#);
+    let cfg = config(&server);
+    let patch = CustomerPatch::new().email("ann@example.com");
+    let customer = update_customer(&cfg, "cus_2", &patch).unwrap();
+    assert_eq!(customer.first_name.as_deref(), Some("Ann"));
+    // What was left out is absent, and what nobody knows is kept.
+    assert_eq!(customer.last_name, None);
+    assert!(!customer.json().contains("last_name"));
+    assert!(customer.json().contains(r#""tier":"gold""#));
+    server.add_customer(r#"{"id":"cus_2"}"#);
+    assert_eq!(
+        server.customer("cus_2").as_deref(),
+        Some(r#"{"id":"cus_2"}"#)
+    );
+}
+
+#[test]
+fn refuses_what_the_api_refuses() {
+    let server = start();
+    server.add_customer(r#"{"id":"cus_2","email":"ann@example.com","phone_number":"5550000000"}"#);
+    let path = format!("/api/v1/customers/{ID}");
+    let path = path.as_str();
+    let key = "authorization: test-key-8Jw2cQe5Zr";
+    let json = "content-type: application/json";
+    let good = r#"{"first_name":"June"}"#;
+    for (method, path, headers, body, status, error) in [
+        ("PATCH", path, [key, json], good, 200, ""),
+        (
+            "PATCH",
+            path,
+            ["Authorization: Bearer test-key-8Jw2cQe5Zr", json],
+            good,
+            200,
+            "",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, "Content-Type: application/json; charset=utf-8"],
+            good,
+            200,
+            "",
+        ),
+        ("PATCH", path, ["x: y", json], good, 401, "Unauthorized"),
+        (
+            "PATCH",
+            path,
+            ["authorization: other", json],
+            good,
+            401,
+            "Unauthorized",
+        ),
+        (
+            "PATCH",
+            path,
+            ["authorization: Basic x", json],
+            good,
+            401,
+            "Unauthorized",
+        ),
+        (
+            "PATCH",
+            path,
+            ["authorization: Bearer", json],
+            good,
+            401,
+            "Unauthorized",
+        ),
+        (
+            "PATCH",
+            "/api/v1/customers/cus_0",
+            [key, json],
+            good,
+            404,
+            "Customer not found",
+        ),
+        (
+            "PATCH",
+            "/api/v1/customers",
+            [key, json],
+            good,
+            404,
+            "Not found",
+        ),
+        ("PATCH", "/", [key, json], good, 404, "Not found"),
+        ("POST", path, [key, json], good, 404, "Not found"),
+        (
+            "PATCH",
+            path,
+            [key, "x: y"],
+            good,
+            415,
+            "Unsupported media type",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, "content-type: text/json"],
+            good,
+            415,
+            "Unsupported media type",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            "",
+            400,
+            "The body is not a JSON object",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            "[]",
+            400,
+            "The body is not a JSON object",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"a""#,
+            400,
+            "The body is not a JSON object",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            "{}",
+            422,
+            "No updatable field was given",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"age":"7"}"#,
+            422,
+            "Unrecognized field",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"id":"cus_2"}"#,
+            422,
+            "Unrecognized field",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"email":null}"#,
+            422,
+            "Email is invalid",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"email":"x"}"#,
+            422,
+            "Email is invalid",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"first_name":1}"#,
+            422,
+            "First name is invalid",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"last_name":" "}"#,
+            422,
+            "Last name is invalid",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"phone_number":"1"}"#,
+            422,
+            "Phone number is invalid",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"date_of_birth":"1990-02-30"}"#,
+            422,
+            "Date of birth is invalid",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"email":"ANN@example.com"}"#,
+            422,
+            "Email has already been taken",
+        ),
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"phone_number":"5550000000"}"#,
+            422,
+            "Phone number has already been taken",
+        ),
+        // One's own is no duplicate.
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"email":"customer@example.com"}"#,
+            200,
+            "",
+        ),
+        // Nothing of a refused patch is applied.
+        (
+            "PATCH",
+            path,
+            [key, json],
+            r#"{"first_name":"Never","phone_number":"1"}"#,
+            422,
+            "Phone number is invalid",
+        ),
+    ] {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\n{}\r\n{}\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            headers[0],
+            headers[1],
+            body.len()
+        );
+        let answer = talk(&server, request.as_bytes());
+        let (head, came) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{request}\n{answer}"
+        );
+        assert!(head.contains("\r\nx-request-id: req_"), "{head}");
+        let came: Value = serde_json::from_str(came).unwrap();
+        assert_eq!(came["error"].as_str().unwrap_or(""), error, "{request}");
+    }
+    assert_eq!(field(&server, "first_name"), "June");
+    assert_eq!(server.requests().len(), 29);
+}
+
+#[test]
+fn records_requests_as_they_arrived() {
+    let server = start();
+    talk(
+        &server,
+        b"PUT /a?b=c HTTP/1.1\r\nHoSt:  x \r\nx: 1\r\nx: 2\r\nconnection: close\r\n\
+          content-length: 3\r\n\r\n\xFF\0z",
+    );
+    let request = server.requests().remove(0);
+    assert_eq!(request.method, "PUT");
+    assert_eq!(request.path, "/a?b=c");
+    let headers = [
+        ("HoSt", "x"),
+        ("x", "1"),
+        ("x", "2"),
+        ("connection", "close"),
+        ("content-length", "3"),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(request.headers, headers);
+    assert_eq!(request.body, b"\xFF\0z");
+}
+
+#[test]
+fn survives_malformed_requests() {
+    let server = start();
+    for request in [
+        &b"\r\n\r\n"[..],
+        b"\0\0\0\0\r\n\r\n",
+        b"\x16\x03\x01\x02\0\x01\0\x01\xFC\x03\x03\r\n\r\n",
+        b"PATCH\r\n\r\n",
+        b"PATCH /x\r\n\r\n",
+        b"PATCH /x HTTP/1.0\r\n\r\n",
+        b"PATCH /x HTTP/1.1 y\r\n\r\n",
+        b"PATCH /x HTTP/1.1\r\nno colon\r\n\r\n",
+        b"PATCH /x HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+        b"PATCH /x HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+        b"PATCH /x HTTP/1.1\r\ncontent-length: 99999999999999999999999\r\n\r\n",
+        b"PATCH /x HTTP/1.1\r\ncontent-length: 1048577\r\n\r\n",
+        b"PATCH /x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    ] {
+        let shown = String::from_utf8_lossy(request).into_owned();
+        let answer = talk(&server, request);
+        assert!(
+            answer.starts_with("HTTP/1.1 400 \r\n"),
+            "{shown:?}: {answer:?}"
+        );
+        assert!(
+            answer.contains("malformed request"),
+            "{shown:?}: {answer:?}"
+        );
+    }
+    // Cut, or without end: closed without an answer.
+    for request in [
+        &b"PATCH"[..],
+        b"PATCH /x HTTP/1.1\r\n",
+        b"PATCH /x HTTP/1.1\r\ncontent-length: 9\r\n\r\nx",
+        &[b'x'; 100_000],
+    ] {
+        let mut stream = connect(&server);
+        // The server may have closed before it has read all.
+        let _ = stream.write_all(request);
+        let _ = stream.shutdown(Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert_eq!(String::from_utf8_lossy(&answer), "");
+    }
+    drop(connect(&server));
+    assert_eq!(server.requests(), []);
+    assert!(update(&server).is_ok());
+}
+
+#[test]
+fn asks_for_the_body_where_a_client_waits_to_be_asked() {
+    let server = start();
+    let answer = talk(
+        &server,
+        b"PATCH /x HTTP/1.1\r\nexpect: 100-continue\r\nconnection: close\r\n\
+          content-length: 2\r\n\r\n{}",
+    );
+    assert!(
+        answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 \r\n"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn answers_many_requests_on_one_connection() {
+    let server = start();
+    let one = "PATCH /x HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}";
+    let last = "PATCH /x HTTP/1.1\r\nconnection: close\r\n\r\n";
+    let answer = talk(&server, format!("{one}{one}{last}").as_bytes());
+    assert_eq!(answer.matches("HTTP/1.1 404 ").count(), 3, "{answer}");
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn close_after_reading_applies_and_does_not_answer() {
+    let server = start();
+    let error = fail(&server, Fault::CloseAfterReading);
+    assert_transport(&error, Outcome::Unknown);
+    assert_eq!(field(&server, "first_name"), "June");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn close_before_reading_and_reset_apply_nothing() {
+    for fault in [Fault::CloseBeforeReading, Fault::Reset] {
+        let server = start();
+        let error = fail(&server, fault);
+        assert_transport(&error, Outcome::Unknown);
+        assert_eq!(field(&server, "first_name"), "Jane");
+        assert_eq!(server.requests(), []);
+    }
+}
+
+#[test]
+fn delay_and_trickle_apply_and_answer_late() {
+    let pause = Duration::from_millis(20);
+    let server = start();
+    server.fail_next(Fault::Delay(pause));
+    let before = Instant::now();
+    assert!(update(&server).is_ok());
+    assert!(before.elapsed() >= pause);
+
+    let server = start();
+    server.fail_next(Fault::Trickle(Duration::from_micros(50)));
+    let customer = update(&server).unwrap();
+    assert_eq!(server.customer(ID).as_deref(), Some(customer.json()));
+}
+
+#[test]
+fn raw_and_respond_answer_as_told_and_apply_nothing() {
+    let server = start();
+    let answer = "HTTP/1.1 418 \r\ncontent-length: 2\r\n\r\nhi";
+    let error = fail(&server, Fault::Raw(answer.into()));
+    assert_eq!((error.status(), error.body()), (Some(418), Some("hi")));
+    let error = fail(
+        &server,
+        Fault::Respond {
+            status: 409,
+            headers: vec![("X-Request-Id".into(), "mine".into())],
+            body: b"ho".into(),
+        },
+    );
+    assert_eq!((error.status(), error.body()), (Some(409), Some("ho")));
+    assert_eq!(error.request_id(), Some("mine"));
+    // A length that a header tells is left alone.
+    let error = fail(
+        &server,
+        Fault::Respond {
+            status: 409,
+            headers: vec![("transfer-encoding".into(), "chunked".into())],
+            body: b"2\r\nhe\r\n0\r\n\r\n".into(),
+        },
+    );
+    assert_eq!(error.body(), Some("he"));
+    assert_eq!(field(&server, "first_name"), "Jane");
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn stall_applies_nothing_and_never_answers() {
+    let server = start();
+    server.fail_next(Fault::Stall);
+    let cfg = server.config().max_retries(0);
+    let cfg = cfg.timeout(Duration::from_millis(500)).build().unwrap();
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    assert_transport(&error, Outcome::Unknown);
+    assert_eq!(field(&server, "first_name"), "Jane");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn truncate_applies_and_cuts_the_answer() {
+    let whole = {
+        let server = start();
+        talk(&server, request().as_bytes()).len()
+    };
+    for most in [0, 1, 17, whole / 2, whole - 1] {
+        let server = start();
+        server.fail_next(Fault::Truncate(most));
+        assert_eq!(talk(&server, request().as_bytes()).len(), most);
+        assert_eq!(field(&server, "first_name"), "June");
+    }
+    let server = start();
+    server.fail_next(Fault::Truncate(usize::MAX));
+    assert_eq!(talk(&server, request().as_bytes()).len(), whole);
+}
+
+#[test]
+fn faults_are_taken_in_order_and_then_all_is_well() {
+    let server = start();
+    for status in [503, 409, 302] {
+        server.fail_next(Fault::Respond {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        });
+    }
+    for status in [503, 409, 302] {
+        assert_eq!(update(&server).unwrap_err().status(), Some(status));
+    }
+    assert!(update(&server).is_ok());
+}
+
+#[test]
+fn two_servers_know_nothing_of_each_other() {
+    let (one, other) = (start(), start());
+    assert_ne!(one.base_url(), other.base_url());
+    one.fail_next(Fault::CloseAfterReading);
+    assert!(update(&other).is_ok());
+    assert_eq!(one.requests(), []);
+    assert_eq!(field(&one, "first_name"), "Jane");
+    assert_eq!(field(&other, "first_name"), "June");
+    drop(one);
+    assert!(update(&other).is_ok());
+}
+
+#[test]
+fn serves_many_threads_at_a_time() {
+    let server = start();
+    let cfg = config(&server);
+    thread::scope(|scope| {
+        for i in 0..8 {
+            let (server, cfg) = (&server, &cfg);
+            scope.spawn(move || {
+                let id = format!("cus_{i}");
+                server.add_customer(&format!(r#"{{"id":"{id}"}}"#));
+                for _ in 0..25 {
+                    update_customer(cfg, &id, &patch()).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(server.requests().len(), 200);
+}
+
+#[test]
+fn stops_on_drop_whatever_its_connections_do() {
+    let server = start();
+    let addr = server
+        .base_url()
+        .strip_prefix("http://")
+        .unwrap()
+        .to_owned();
+    let long = Duration::from_secs(600);
+    let mut open = vec![connect(&server)];
+    for fault in [Fault::Stall, Fault::Delay(long), Fault::Trickle(long)] {
+        server.fail_next(fault);
+        let mut stream = connect(&server);
+        stream.write_all(request().as_bytes()).unwrap();
+        while server.requests().len() < open.len() {
+            thread::yield_now();
+        }
+        open.push(stream);
+    }
+    // Half a request, too.
+    let mut half = connect(&server);
+    half.write_all(b"PATCH /x HT").unwrap();
+    open.push(half);
+
+    let before = Instant::now();
+    drop(server);
+    assert!(before.elapsed() < Duration::from_secs(30));
+    assert!(TcpStream::connect(addr).is_err());
+    for mut stream in open {
+        let mut answer = Vec::new();
+        // An end or a reset, and no answer.
+        let _ = stream.read_to_end(&mut answer);
+        assert_eq!(answer, b"");
+    }
+}
+
+#[test]
+fn a_call_after_the_drop_is_not_applied() {
+    let cfg = config(&start());
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    assert_transport(&error, Outcome::NotApplied);
+    assert_eq!(error.attempts(), 1);
+}
+
+#[test]
+#[should_panic(expected = "a customer must be a JSON object")]
+fn a_customer_that_is_no_object_panics() {
+    start().add_customer("[]");
+}
+
+#[test]
+#[should_panic(expected = "a customer's id must be a string")]
+fn a_customer_with_an_odd_id_panics() {
+    start().add_customer(r#"{"id":1}"#);
+}
+
+#[test]
+#[should_panic(expected = "a customer's id must be a string")]
+fn a_customer_without_an_id_panics() {
+    start().add_customer("{}");
+}
+
+fn start() -> TestServer {
+    TestServer::start().unwrap()
+}
+
+fn config(server: &TestServer) -> Config {
+    server.config().max_retries(0).build().unwrap()
+}
+
+fn patch() -> CustomerPatch {
+    CustomerPatch::new().first_name("June")
+}
+
+fn update(server: &TestServer) -> Result<Customer, Error> {
+    update_customer(&config(server), ID, &patch())
+}
+
+#[track_caller]
+fn fail(server: &TestServer, fault: Fault) -> Error {
+    server.fail_next(fault);
+    update(server).unwrap_err()
+}
+
+#[track_caller]
+fn assert_transport(error: &Error, outcome: Outcome) {
+    assert!(matches!(error.kind(), ErrorKind::Transport(_)), "{error:?}");
+    assert_eq!(error.outcome(), outcome, "{error:?}");
+}
+
+/// A field of the page's customer as the server has it.
+fn field(server: &TestServer, name: &str) -> String {
+    let customer: Value = serde_json::from_str(&server.customer(ID).unwrap()).unwrap();
+    customer[name].as_str().unwrap().into()
+}
+
+/// What `update` sends, in a few words and on a connection of its own.
+fn request() -> String {
+    let body = patch().to_json().unwrap();
+    format!(
+        "PATCH /api/v1/customers/{ID} HTTP/1.1\r\nauthorization: test-key-8Jw2cQe5Zr\r\n\
+         content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn connect(server: &TestServer) -> TcpStream {
+    let stream = TcpStream::connect(server.base_url().strip_prefix("http://").unwrap()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    stream
+}
+
+/// Sends these bytes, and reads until the server closes.
+#[track_caller]
+fn talk(server: &TestServer, bytes: &[u8]) -> String {
+    let mut stream = connect(server);
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8(answer).unwrap()
+}
