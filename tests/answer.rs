@@ -406,15 +406,14 @@ fn reads_times_of_every_rfc_3339_form() {
 
 #[test]
 fn customers_are_equal_by_their_nine_fields() {
-    let page = read(PAGE).unwrap();
+    let customer = read(PAGE).unwrap();
     let spaced = read(&PAGE.replace('\n', "")).unwrap();
-    assert_ne!(page.json(), spaced.json());
-    assert_eq!(page, spaced);
+    assert_ne!(customer.json(), spaced.json());
+    assert_eq!(customer, spaced);
     let named = respond(200, &[("x-request-id", "r")], PAGE.as_bytes()).unwrap();
-    assert_eq!(page, named);
+    assert_eq!(customer, named);
 
-    type Change = fn(&mut Customer);
-    let changes: [Change; 9] = [
+    let changes: [fn(&mut Customer); 9] = [
         |customer| customer.id.push('x'),
         |customer| customer.internal_id = None,
         |customer| customer.email = None,
@@ -426,9 +425,9 @@ fn customers_are_equal_by_their_nine_fields() {
         |customer| customer.updated_at = None,
     ];
     for (i, change) in changes.iter().enumerate() {
-        let mut changed = page.clone();
-        change(&mut changed);
-        assert_ne!(page, changed, "{i}");
+        let mut other = customer.clone();
+        change(&mut other);
+        assert_ne!(customer, other, "{i}");
     }
 }
 

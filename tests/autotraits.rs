@@ -47,22 +47,22 @@ fn values_are_unwind_safe() {
 #[test]
 fn types_have_the_traits_that_were_promised() {
     fn small<T: Clone + Copy + Debug + Eq + Hash + PartialEq>() {}
+    fn plain<T: Clone + Debug + Eq + PartialEq>() {}
+    fn clone<T: Clone + Debug>() {}
+    fn patch<T: Clone + Default + PartialEq + Debug + for<'de> Deserialize<'de>>() {}
+    fn customer<T: Clone + PartialEq + Debug + Serialize>() {}
+    fn display<T: Display>() {}
+    fn error<T: StdError + Send + Sync + 'static>() {}
     small::<AuthScheme>();
     small::<Outcome>();
-    fn plain<T: Clone + Debug + Eq + PartialEq>() {}
     plain::<Violation>();
     plain::<Fault>();
     plain::<Request>();
-    fn clone<T: Clone + Debug>() {}
     clone::<Config>();
-    fn patch<T: Clone + Default + PartialEq + Debug + for<'de> Deserialize<'de>>() {}
     patch::<CustomerPatch>();
-    fn customer<T: Clone + PartialEq + Debug + Serialize>() {}
     customer::<Customer>();
-    fn display<T: Display>() {}
     display::<Error>();
     display::<Violation>();
-    fn error<T: StdError + Send + Sync + 'static>() {}
     error::<Error>();
 }
 
@@ -179,10 +179,7 @@ fn fields_and_variants_are_those_that_were_promised() {
     let _ = |outcome: Outcome| match outcome {
         Outcome::NotApplied | Outcome::Unknown => {}
     };
-    let _ = |scheme: AuthScheme| match scheme {
-        AuthScheme::Bearer | AuthScheme::Raw => {}
-        _ => {}
-    };
+    let _ = [AuthScheme::Bearer, AuthScheme::Raw];
     let _ = |request: Request| {
         let _: [String; 2] = [request.method, request.path];
         let _: Vec<(String, String)> = request.headers;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use paywithsoap::testing::TestServer;
-use paywithsoap::{CustomerPatch, Error, ErrorKind, Outcome, update_customer};
+use paywithsoap::{CustomerPatch, Error, ErrorKind, Outcome, Violation, update_customer};
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, MapDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, MapAccess, Visitor};
@@ -144,14 +144,14 @@ fn patches_are_equal_whatever_the_order_of_setters() {
 fn setters_take_anything_that_turns_into_a_string() {
     let patch = CustomerPatch::new()
         .email(String::from("a@b"))
-        .first_name(&String::from("Jane"))
+        .first_name('J')
         .last_name(std::borrow::Cow::from("Doe"))
         .phone_number(Box::<str>::from("5551234567"))
         .date_of_birth("1990-01-01");
     assert_eq!(
         patch.to_json().unwrap(),
         concat!(
-            r#"{"email":"a@b","first_name":"Jane","last_name":"Doe","#,
+            r#"{"email":"a@b","first_name":"J","last_name":"Doe","#,
             r#""phone_number":"5551234567","date_of_birth":"1990-01-01"}"#
         )
     );
@@ -425,7 +425,7 @@ impl<'de> Deserialize<'de> for Job {
 /// A value that deserializes from itself.
 struct Relay(Value);
 
-impl<'de> IntoDeserializer<'de, serde_json::Error> for Relay {
+impl IntoDeserializer<'_, serde_json::Error> for Relay {
     type Deserializer = Value;
 
     fn into_deserializer(self) -> Value {
@@ -452,5 +452,5 @@ where
 }
 
 fn fields_of(error: &Error) -> Vec<&'static str> {
-    error.violations().iter().map(|v| v.field()).collect()
+    error.violations().iter().map(Violation::field).collect()
 }

@@ -67,241 +67,85 @@ fn serves_customers_that_were_added() {
 }
 
 #[test]
-fn refuses_what_the_api_refuses() {
+fn refuses_bodies_that_the_api_refuses() {
     let server = start();
     server.add_customer(r#"{"id":"cus_2","email":"ann@example.com","phone_number":"5550000000"}"#);
-    let path = format!("/api/v1/customers/{ID}");
-    let path = path.as_str();
-    let key = "authorization: test-key-8Jw2cQe5Zr";
-    let json = "content-type: application/json";
-    let good = r#"{"first_name":"June"}"#;
-    for (method, path, headers, body, status, error) in [
-        ("PATCH", path, [key, json], good, 200, ""),
+    let refuse = |body: &str, status: u16, error: &str| {
+        let answer = talk(&server, request(ID, GOOD, body).as_bytes());
+        assert_answer(&answer, status, error);
+    };
+    refuse("", 400, "The body is not a JSON object");
+    refuse("[]", 400, "The body is not a JSON object");
+    refuse(r#"{"a""#, 400, "The body is not a JSON object");
+    refuse("{}", 422, "No updatable field was given");
+    refuse(r#"{"age":"7"}"#, 422, "Unrecognized field");
+    refuse(r#"{"id":"cus_2"}"#, 422, "Unrecognized field");
+    refuse(r#"{"email":null}"#, 422, "Email is invalid");
+    refuse(r#"{"email":"x"}"#, 422, "Email is invalid");
+    refuse(r#"{"first_name":1}"#, 422, "First name is invalid");
+    refuse(r#"{"last_name":" "}"#, 422, "Last name is invalid");
+    refuse(r#"{"phone_number":"1"}"#, 422, "Phone number is invalid");
+    let body = r#"{"date_of_birth":"1990-02-30"}"#;
+    refuse(body, 422, "Date of birth is invalid");
+    let body = r#"{"email":"ANN@example.com"}"#;
+    refuse(body, 422, "Email has already been taken");
+    let body = r#"{"phone_number":"5550000000"}"#;
+    refuse(body, 422, "Phone number has already been taken");
+    // Nothing of a refused patch is applied.
+    let body = r#"{"first_name":"Never","phone_number":"1"}"#;
+    refuse(body, 422, "Phone number is invalid");
+    assert_eq!(field(&server, "first_name"), "Jane");
+    assert_eq!(field(&server, "updated_at"), "2025-03-12T09:15:42.001Z");
+
+    // One's own e-mail address is no duplicate.
+    let body = r#"{"email":"customer@example.com"}"#;
+    let answer = talk(&server, request(ID, GOOD, body).as_bytes());
+    assert_answer(&answer, 200, "");
+}
+
+#[test]
+fn refuses_requests_that_the_api_refuses() {
+    const KEY: &str = "authorization: test-key-8Jw2cQe5Zr";
+    const JSON: &str = "content-type: application/json";
+    let server = start();
+    let body = r#"{"first_name":"June"}"#;
+    for (id, headers, status, error) in [
+        (ID, [KEY, JSON], 200, ""),
         (
-            "PATCH",
-            path,
-            ["Authorization: Bearer test-key-8Jw2cQe5Zr", json],
-            good,
+            ID,
+            ["Authorization: Bearer test-key-8Jw2cQe5Zr", JSON],
             200,
             "",
         ),
         (
-            "PATCH",
-            path,
-            [key, "Content-Type: application/json; charset=utf-8"],
-            good,
+            ID,
+            [KEY, "Content-Type: application/json; charset=utf-8"],
             200,
             "",
         ),
-        ("PATCH", path, ["x: y", json], good, 401, "Unauthorized"),
+        (ID, ["x: y", JSON], 401, "Unauthorized"),
+        (ID, ["authorization: other", JSON], 401, "Unauthorized"),
+        (ID, ["authorization: Basic x", JSON], 401, "Unauthorized"),
+        (ID, ["authorization: Bearer", JSON], 401, "Unauthorized"),
+        ("cus_0", [KEY, JSON], 404, "Customer not found"),
+        ("", [KEY, JSON], 404, "Customer not found"),
+        ("a/b", [KEY, JSON], 404, "Not found"),
+        (ID, [KEY, "x: y"], 415, "Unsupported media type"),
         (
-            "PATCH",
-            path,
-            ["authorization: other", json],
-            good,
-            401,
-            "Unauthorized",
-        ),
-        (
-            "PATCH",
-            path,
-            ["authorization: Basic x", json],
-            good,
-            401,
-            "Unauthorized",
-        ),
-        (
-            "PATCH",
-            path,
-            ["authorization: Bearer", json],
-            good,
-            401,
-            "Unauthorized",
-        ),
-        (
-            "PATCH",
-            "/api/v1/customers/cus_0",
-            [key, json],
-            good,
-            404,
-            "Customer not found",
-        ),
-        (
-            "PATCH",
-            "/api/v1/customers",
-            [key, json],
-            good,
-            404,
-            "Not found",
-        ),
-        ("PATCH", "/", [key, json], good, 404, "Not found"),
-        ("POST", path, [key, json], good, 404, "Not found"),
-        (
-            "PATCH",
-            path,
-            [key, "x: y"],
-            good,
+            ID,
+            [KEY, "content-type: text/json"],
             415,
             "Unsupported media type",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, "content-type: text/json"],
-            good,
-            415,
-            "Unsupported media type",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            "",
-            400,
-            "The body is not a JSON object",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            "[]",
-            400,
-            "The body is not a JSON object",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"a""#,
-            400,
-            "The body is not a JSON object",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            "{}",
-            422,
-            "No updatable field was given",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"age":"7"}"#,
-            422,
-            "Unrecognized field",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"id":"cus_2"}"#,
-            422,
-            "Unrecognized field",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"email":null}"#,
-            422,
-            "Email is invalid",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"email":"x"}"#,
-            422,
-            "Email is invalid",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"first_name":1}"#,
-            422,
-            "First name is invalid",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"last_name":" "}"#,
-            422,
-            "Last name is invalid",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"phone_number":"1"}"#,
-            422,
-            "Phone number is invalid",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"date_of_birth":"1990-02-30"}"#,
-            422,
-            "Date of birth is invalid",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"email":"ANN@example.com"}"#,
-            422,
-            "Email has already been taken",
-        ),
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"phone_number":"5550000000"}"#,
-            422,
-            "Phone number has already been taken",
-        ),
-        // One's own is no duplicate.
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"email":"customer@example.com"}"#,
-            200,
-            "",
-        ),
-        // Nothing of a refused patch is applied.
-        (
-            "PATCH",
-            path,
-            [key, json],
-            r#"{"first_name":"Never","phone_number":"1"}"#,
-            422,
-            "Phone number is invalid",
         ),
     ] {
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\n{}\r\n{}\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n{body}",
-            headers[0],
-            headers[1],
-            body.len()
-        );
-        let answer = talk(&server, request.as_bytes());
-        let (head, came) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{request}\n{answer}"
-        );
-        assert!(head.contains("\r\nx-request-id: req_"), "{head}");
-        let came: Value = serde_json::from_str(came).unwrap();
-        assert_eq!(came["error"].as_str().unwrap_or(""), error, "{request}");
+        let answer = talk(&server, request(id, headers, body).as_bytes());
+        assert_answer(&answer, status, error);
     }
-    assert_eq!(field(&server, "first_name"), "June");
-    assert_eq!(server.requests().len(), 29);
+    for method in ["GET", "POST", "PUT", "DELETE", "patch"] {
+        let request = request(ID, GOOD, body).replacen("PATCH", method, 1);
+        assert_answer(&talk(&server, request.as_bytes()), 404, "Not found");
+    }
+    assert_eq!(server.requests().len(), 17);
 }
 
 #[test]
@@ -361,7 +205,7 @@ fn survives_malformed_requests() {
         &b"PATCH"[..],
         b"PATCH /x HTTP/1.1\r\n",
         b"PATCH /x HTTP/1.1\r\ncontent-length: 9\r\n\r\nx",
-        &[b'x'; 100_000],
+        &vec![b'x'; 100_000],
     ] {
         let mut stream = connect(&server);
         // The server may have closed before it has read all.
@@ -481,17 +325,17 @@ fn stall_applies_nothing_and_never_answers() {
 fn truncate_applies_and_cuts_the_answer() {
     let whole = {
         let server = start();
-        talk(&server, request().as_bytes()).len()
+        talk(&server, update_request().as_bytes()).len()
     };
     for most in [0, 1, 17, whole / 2, whole - 1] {
         let server = start();
         server.fail_next(Fault::Truncate(most));
-        assert_eq!(talk(&server, request().as_bytes()).len(), most);
+        assert_eq!(talk(&server, update_request().as_bytes()).len(), most);
         assert_eq!(field(&server, "first_name"), "June");
     }
     let server = start();
     server.fail_next(Fault::Truncate(usize::MAX));
-    assert_eq!(talk(&server, request().as_bytes()).len(), whole);
+    assert_eq!(talk(&server, update_request().as_bytes()).len(), whole);
 }
 
 #[test]
@@ -555,7 +399,7 @@ fn stops_on_drop_whatever_its_connections_do() {
     for fault in [Fault::Stall, Fault::Delay(long), Fault::Trickle(long)] {
         server.fail_next(fault);
         let mut stream = connect(&server);
-        stream.write_all(request().as_bytes()).unwrap();
+        stream.write_all(update_request().as_bytes()).unwrap();
         while server.requests().len() < open.len() {
             thread::yield_now();
         }
@@ -638,14 +482,34 @@ fn field(server: &TestServer, name: &str) -> String {
     customer[name].as_str().unwrap().into()
 }
 
-/// What `update` sends, in a few words and on a connection of its own.
-fn request() -> String {
-    let body = patch().to_json().unwrap();
+/// The headers of a request that is not refused for them.
+const GOOD: [&str; 2] = [
+    "authorization: test-key-8Jw2cQe5Zr",
+    "content-type: application/json",
+];
+
+/// A request on a connection of its own.
+fn request(id: &str, headers: [&str; 2], body: &str) -> String {
+    let [one, other] = headers;
     format!(
-        "PATCH /api/v1/customers/{ID} HTTP/1.1\r\nauthorization: test-key-8Jw2cQe5Zr\r\n\
-         content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "PATCH /api/v1/customers/{id} HTTP/1.1\r\n{one}\r\n{other}\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// What `update` sends, in a few words.
+fn update_request() -> String {
+    request(ID, GOOD, &patch().to_json().unwrap())
+}
+
+#[track_caller]
+fn assert_answer(answer: &str, status: u16, error: &str) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(head.contains("\r\nx-request-id: req_"), "{answer}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["error"].as_str().unwrap_or_default(), error);
 }
 
 fn connect(server: &TestServer) -> TcpStream {
