@@ -427,16 +427,21 @@ impl<In: Transport> Connector<In> for HoldConnector {
         // ureq connects to the proxy by this same chain, and takes the proxy
         // out of the config for it.
         let to_proxy = self.proxied && details.config.proxy().is_none();
-        Ok(chained.map(|inner| {
-            if to_proxy {
-                Either::A(inner)
-            } else {
-                Either::B(Hold {
-                    inner,
-                    held: Vec::new(),
-                })
-            }
-        }))
+        let Some(mut inner) = chained else {
+            return Ok(None);
+        };
+        if to_proxy {
+            return Ok(Some(Either::A(inner)));
+        }
+        // ureq would take it for the answer, before the request has left.
+        if !inner.buffers().input().is_empty() {
+            let early = "the proxy sent more than its own answer";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, early).into());
+        }
+        Ok(Some(Either::B(Hold {
+            inner,
+            held: Vec::new(),
+        })))
     }
 }
 
