@@ -114,6 +114,10 @@ fn plain(error: ureq::Error) -> Cause {
             Ok(cut) => Box::new(cut.0),
             Err(error) => error,
         },
+        // Said of nothing but the end of the proxy's connection.
+        ureq::Error::ConnectProxyFailed(reason) if reason == "proxy server did not respond" => {
+            Box::new(io::Error::new(io::ErrorKind::UnexpectedEof, reason))
+        }
         ureq::Error::ConnectProxyFailed(reason) => Box::new(Broken(reason)),
         ureq::Error::LargeResponseHeader(..) => {
             Box::new(Broken("the head of the answer is too long".into()))

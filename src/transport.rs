@@ -281,7 +281,13 @@ impl Transport for Socket {
             set_wake(&mut self.read_wake, |wake| {
                 self.stream.set_read_timeout(Some(wake))
             })?;
-            match self.stream.read(self.buffers.input_append_buf()) {
+            let free = self.buffers.input_append_buf();
+            if free.is_empty() {
+                // A read of nothing would look like the end of the connection.
+                let long = "the answer has a line that is too long";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, long).into());
+            }
+            match self.stream.read(free) {
                 Ok(n) => {
                     self.buffers.input_appended(n);
                     return Ok(n > 0);
