@@ -1,0 +1,470 @@
+//! Proxies for real: CONNECT, by settings and by environment.
+
+mod common;
+
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use paywithsoap::ConfigBuilder;
+
+use common::{
+    End, SHORT, answer, call, config, customer, fin, ok, read_head, read_request, rst, serve, stall,
+};
+
+/// What a proxy was asked for, head by head.
+type Heads = Arc<Mutex<Vec<String>>>;
+
+/// A proxy that leads to `backend`, whatever it is asked for.
+fn proxy(backend: SocketAddr) -> (SocketAddr, Heads) {
+    proxy_for(backend, |_| true)
+}
+
+/// The same for those whose request pleases `admit`; others want a password.
+fn proxy_for(backend: SocketAddr, admit: fn(&str) -> bool) -> (SocketAddr, Heads) {
+    let heads = Heads::default();
+    let seen = Arc::clone(&heads);
+    let addr = serve(move |_, mut client| {
+        let head = String::from_utf8(read_head(&mut client)?).map_err(io::Error::other)?;
+        let admitted = admit(&head);
+        seen.lock().unwrap().push(head);
+        if !admitted {
+            client.write_all(&answer("407 Proxy Authentication Required", ""))?;
+            return fin(&client);
+        }
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+        tunnel(client, TcpStream::connect(backend)?)
+    });
+    (addr, heads)
+}
+
+fn tunnel(client: TcpStream, server: TcpStream) -> io::Result<()> {
+    let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
+    thread::spawn(move || {
+        let _ = io::copy(&mut from_client, &mut to_server);
+        let _ = to_server.shutdown(Shutdown::Write);
+    });
+    let (mut from_server, mut to_client) = (server, client);
+    io::copy(&mut from_server, &mut to_client)?;
+    to_client.shutdown(Shutdown::Write)
+}
+
+/// The API itself, over plain TCP.
+fn api() -> SocketAddr {
+    serve(|_, mut stream| {
+        loop {
+            read_request(&mut stream)?;
+            stream.write_all(&ok())?;
+        }
+    })
+}
+
+fn by(proxy: SocketAddr, cfg: ConfigBuilder) -> ConfigBuilder {
+    cfg.proxy(format!("http://{proxy}"))
+}
+
+#[test]
+fn a_call_goes_through_the_proxy_and_keeps_its_tunnel() {
+    let api = api();
+    let (addr, heads) = proxy(api);
+    let cfg = by(addr, config(api)).build().unwrap();
+    for _ in 0..2 {
+        assert_eq!(End::of(&call(&cfg)), End::Applied);
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let head = format!(
+        "CONNECT {api} HTTP/1.1\r\nHost: {api}\r\nUser-Agent: paywithsoap/{version}\r\n\
+         Proxy-Connection: Keep-Alive\r\n\r\n"
+    );
+    assert_eq!(*heads.lock().unwrap(), [head]);
+}
+
+#[test]
+fn a_proxy_gets_the_password_that_it_wants() {
+    // us@er:p:s%s
+    let authorized =
+        |head: &str| head.contains("\r\nProxy-Authorization: Basic dXNAZXI6cDpzJXM=\r\n");
+    let api = api();
+    let (addr, heads) = proxy_for(api, authorized);
+    let cfg = config(api).proxy(format!("http://us%40er:p%3As%25s@{addr}"));
+    assert_eq!(End::of(&call(&cfg.build().unwrap())), End::Applied);
+    let error = call(&by(addr, config(api)).build().unwrap()).unwrap_err();
+    assert!(!error.is_transient(), "{error:?}");
+    assert_eq!(
+        format!("{error:?}"),
+        "not applied: the API was not reached\ncaused by: proxy server responded 407/407"
+    );
+    assert_eq!(heads.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn nothing_was_sent_where_the_tunnel_never_stood() {
+    type Script = fn(TcpStream) -> io::Result<()>;
+    let cases: [(&str, bool, Script); 12] = [
+        ("refuses with 403", false, |mut s| {
+            s.write_all(&answer("403 Forbidden", "no"))?;
+            fin(&s)
+        }),
+        ("refuses with 502", false, |mut s| {
+            s.write_all(&answer("502 Bad Gateway", "no"))?;
+            fin(&s)
+        }),
+        ("answers with 204", false, |mut s| {
+            s.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
+            fin(&s)
+        }),
+        ("hangs", true, |mut s| stall(&mut s)),
+        ("trickles an answer without an end", true, |mut s| {
+            s.write_all(b"HTTP/1.1 200 OK\r\n")?;
+            common::repeat(&mut s, b"x", Duration::from_millis(10))
+        }),
+        ("talks without an end", false, |mut s| {
+            s.write_all(b"HTTP/1.1 200 OK\r\nx: ")?;
+            common::repeat(&mut s, &[b'y'; 1000], Duration::ZERO)
+        }),
+        ("answers garbage", false, |mut s| {
+            s.write_all(b"\x16\x03\x01 what?\r\n\r\n")?;
+            fin(&s)
+        }),
+        ("closes at once", true, |s| fin(&s)),
+        ("closes in the middle of its answer", true, |mut s| {
+            s.write_all(b"HTTP/1.1 200 O")?;
+            fin(&s)
+        }),
+        ("resets", true, rst),
+        ("resets in the middle of its answer", true, |mut s| {
+            s.write_all(b"HTTP/1.1 200 O")?;
+            rst(s)
+        }),
+        (
+            "answers in the API's name before it is asked",
+            false,
+            |mut s| {
+                s.write_all(&[b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), ok()].concat())?;
+                stall(&mut s)
+            },
+        ),
+    ];
+    let runs: Vec<_> = cases
+        .into_iter()
+        .map(|(what, transient, script)| {
+            let run = thread::spawn(move || {
+                let addr = serve(move |_, mut stream| {
+                    read_head(&mut stream)?;
+                    script(stream)
+                });
+                let cfg = by(addr, config(addr)).timeout(SHORT);
+                call(&cfg.build().unwrap())
+            });
+            (what, transient, run)
+        })
+        .collect();
+    for (what, transient, run) in runs {
+        let result = run.join().unwrap();
+        assert_eq!(End::of(&result), End::NotSent, "{what}: {result:?}");
+        let error = result.unwrap_err();
+        assert_eq!(error.is_transient(), transient, "{what}: {error:?}");
+    }
+}
+
+#[test]
+fn nothing_was_sent_where_the_proxy_cannot_be_reached() {
+    let nobody = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let error = call(&by(nobody, config(api())).build().unwrap()).unwrap_err();
+    assert_eq!(common::io_kind(&error), io::ErrorKind::ConnectionRefused);
+    assert!(error.is_transient());
+    let (nobody, _kept) = common::syn_dropped();
+    let error = call(&by(nobody, config(api())).timeout(SHORT).build().unwrap()).unwrap_err();
+    assert_eq!(common::io_kind(&error), io::ErrorKind::TimedOut);
+    assert!(error.is_transient());
+}
+
+#[test]
+fn an_answer_that_trickles_in_time_is_waited_for() {
+    let api = api();
+    let addr = serve(move |_, mut client| {
+        read_head(&mut client)?;
+        for byte in b"HTTP/1.1 200 OK\r\nVia: x\r\n\r\n" {
+            client.write_all(&[*byte])?;
+            thread::sleep(Duration::from_millis(1));
+        }
+        tunnel(client, TcpStream::connect(api)?)
+    });
+    let cfg = by(addr, config(api)).build().unwrap();
+    assert_eq!(End::of(&call(&cfg)), End::Applied);
+}
+
+#[test]
+fn a_tunnel_that_is_cut_leaves_it_unknown() {
+    for reset in [false, true] {
+        let addr = serve(move |_, mut client| {
+            read_head(&mut client)?;
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            read_request(&mut client)?;
+            if reset { rst(client) } else { fin(&client) }
+        });
+        let cfg = by(addr, config(addr)).build().unwrap();
+        assert_eq!(End::of(&call(&cfg)), End::Lost);
+    }
+}
+
+#[test]
+fn a_body_may_last_until_the_tunnel_closes() {
+    let addr = serve(move |_, mut client| {
+        read_head(&mut client)?;
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+        read_request(&mut client)?;
+        write!(client, "HTTP/1.1 200 OK\r\n\r\n{}", customer())?;
+        fin(&client)
+    });
+    let cfg = by(addr, config(addr)).build().unwrap();
+    assert_eq!(End::of(&call(&cfg)), End::Applied);
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod with_tls {
+    use std::env;
+    use std::io::Read;
+    use std::process::Command;
+
+    use super::*;
+    use crate::common::tls::{self, Tls};
+    use crate::common::{KEY, LONG};
+
+    /// A name that only the proxy knows.
+    const NAME: &str = "api.example.test";
+
+    fn api_over_tls() -> SocketAddr {
+        tls::serve(tls::server(tls::params(&[NAME])), |_, mut tls| {
+            loop {
+                read_request(&mut tls)?;
+                tls.write_all(&ok())?;
+            }
+        })
+    }
+
+    fn by_name() -> ConfigBuilder {
+        tls::config(([127, 0, 0, 1], 1).into()).base_url(format!("https://{NAME}"))
+    }
+
+    #[test]
+    fn a_proxy_looks_up_the_name_and_sees_nothing_but_tls() {
+        let (addr, heads) = proxy(api_over_tls());
+        let cfg = by(addr, by_name()).build().unwrap();
+        for _ in 0..2 {
+            assert_eq!(End::of(&call(&cfg)), End::Applied);
+        }
+        let heads = heads.lock().unwrap();
+        assert_eq!(heads.len(), 1);
+        assert!(heads[0].starts_with("CONNECT api.example.test:443 HTTP/1.1\r\n"));
+        assert!(!heads[0].contains(KEY));
+    }
+
+    #[test]
+    fn the_certificate_must_be_the_apis_and_not_the_proxys() {
+        let another = tls::serve(tls::good(), |_, mut tls| {
+            let request = read_request(&mut tls)?;
+            panic!("the request arrived: {request:?}")
+        });
+        let (addr, _) = proxy(another);
+        let result = call(&by(addr, by_name()).build().unwrap());
+        assert_eq!(End::of(&result), End::NotSent);
+        assert!(!result.unwrap_err().is_transient());
+    }
+
+    #[test]
+    fn nothing_was_sent_where_the_tunnel_ends_before_tls_stands() {
+        for reset in [false, true] {
+            let addr = serve(move |_, mut client| {
+                read_head(&mut client)?;
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+                tls::read_record(&mut client)?;
+                if reset { rst(client) } else { fin(&client) }
+            });
+            let result = call(&by(addr, by_name()).build().unwrap());
+            assert_eq!(End::of(&result), End::NotSent);
+            assert!(result.unwrap_err().is_transient());
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_talks_before_tls_does_is_not_believed() {
+        let addr = serve(move |_, mut client| {
+            read_head(&mut client)?;
+            client.write_all(&[b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), ok()].concat())?;
+            stall(&mut client)
+        });
+        let result = call(&by(addr, by_name()).timeout(SHORT).build().unwrap());
+        assert_eq!(End::of(&result), End::NotSent);
+    }
+
+    #[test]
+    fn a_proxy_may_itself_want_tls() {
+        for (cfg, backend) in [
+            (by_name(), api_over_tls()),
+            (
+                tls::config(([127, 0, 0, 1], 1).into()).base_url("http://127.0.0.1:1"),
+                api(),
+            ),
+        ] {
+            let addr = tls::serve(tls::good(), move |_, mut client: Tls| {
+                read_head(&mut client)?;
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+                shuttle(client, TcpStream::connect(backend)?)
+            });
+            let cfg = cfg.proxy(format!("https://{addr}")).build().unwrap();
+            for _ in 0..2 {
+                let result = call(&cfg);
+                assert_eq!(End::of(&result), End::Applied, "{result:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_proxys_certificate_is_checked() {
+        let addr = tls::serve(tls::server(tls::params(&["127.0.0.2"])), |_, mut tls| {
+            let head = read_head(&mut tls)?;
+            panic!("the request arrived: {head:?}")
+        });
+        let cfg = by_name().proxy(format!("https://{addr}")).build().unwrap();
+        assert_eq!(End::of(&call(&cfg)), End::NotSent);
+    }
+
+    #[test]
+    fn the_environments_proxy_is_used_where_it_should_be() {
+        let (addr, heads) = proxy(api_over_tls());
+        let here = format!("http://{addr}");
+        let nowhere = "http://127.0.0.1:1";
+        let (here, nowhere) = (here.as_str(), nowhere);
+        for (variables, expected) in [
+            (&[("https_proxy", here)][..], "Applied"),
+            (&[("HTTPS_PROXY", here)], "Applied"),
+            (&[("all_proxy", here)], "Applied"),
+            (&[("ALL_PROXY", here)], "Applied"),
+            (
+                &[
+                    ("https_proxy", here),
+                    ("HTTPS_PROXY", nowhere),
+                    ("all_proxy", nowhere),
+                ],
+                "Applied",
+            ),
+            (
+                &[
+                    ("https_proxy", ""),
+                    ("HTTPS_PROXY", here),
+                    ("ALL_PROXY", nowhere),
+                ],
+                "Applied",
+            ),
+            (
+                &[
+                    ("https_proxy", here),
+                    ("NO_PROXY", " other.test , ample.test"),
+                ],
+                "Applied",
+            ),
+            (
+                &[
+                    ("https_proxy", here),
+                    ("NO_PROXY", "other.test, .example.test"),
+                ],
+                "NotSent",
+            ),
+            (
+                &[("https_proxy", here), ("no_proxy", "example.test")],
+                "NotSent",
+            ),
+            (&[("https_proxy", here), ("NO_PROXY", "*")], "NotSent"),
+            (&[("https_proxy", nowhere), ("ALL_PROXY", here)], "NotSent"),
+            // Of a CGI program's client, perhaps.
+            (&[("HTTP_PROXY", here), ("http_proxy", here)], "NotSent"),
+            (
+                &[("https_proxy", "socks5://127.0.0.1:1"), ("ALL_PROXY", here)],
+                "https_proxy",
+            ),
+            (&[("https_proxy", "http://127.0.0.1:99999")], "https_proxy"),
+        ] {
+            heads.lock().unwrap().clear();
+            let said = in_child(variables);
+            assert_eq!(said, expected, "{variables:?}");
+            let used = usize::from(expected == "Applied");
+            assert_eq!(heads.lock().unwrap().len(), used, "{variables:?}");
+        }
+    }
+
+    /// What a call to the name comes to in a process with these variables.
+    fn in_child(variables: &[(&str, &str)]) -> String {
+        let mut child = Command::new(env::current_exe().unwrap());
+        child
+            .args([
+                "with_tls::a_call_by_the_environment",
+                "--exact",
+                "--nocapture",
+            ])
+            .env(ROOT, tls::root());
+        for name in ["https_proxy", "http_proxy", "all_proxy", "no_proxy"] {
+            child.env_remove(name).env_remove(name.to_uppercase());
+        }
+        child.envs(variables.iter().copied());
+        let output = child.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        match said
+            .split_once("came to: ")
+            .and_then(|(_, end)| end.lines().next())
+        {
+            Some(end) => end.to_owned(),
+            None => panic!("{output:?}"),
+        }
+    }
+
+    /// Does nothing but in the child process of the test before.
+    #[test]
+    fn a_call_by_the_environment() {
+        let Ok(root) = env::var(ROOT) else { return };
+        let cfg = paywithsoap::Config::builder(KEY)
+            .base_url(format!("https://{NAME}"))
+            .root_certificates(root)
+            .max_retries(0)
+            .timeout(LONG)
+            .build();
+        match cfg {
+            Ok(cfg) => println!("came to: {:?}", End::of(&call(&cfg))),
+            Err(error) => println!("came to: {}", error.violations()[0].field()),
+        }
+    }
+
+    const ROOT: &str = "PAYWITHSOAP_TEST_ROOT";
+
+    /// A tunnel whose near end is TLS: by turns, since TLS is one object.
+    fn shuttle(mut client: Tls, mut server: TcpStream) -> io::Result<()> {
+        let wake = Some(Duration::from_millis(5));
+        client.sock.set_read_timeout(wake)?;
+        server.set_read_timeout(wake)?;
+        let mut bytes = [0; 16 * 1024];
+        loop {
+            if pass(client.read(&mut bytes))?
+                .is_some_and(|n| n == 0 || server.write_all(&bytes[..n]).is_err())
+            {
+                return Ok(());
+            }
+            if let Some(n) = pass(server.read(&mut bytes))? {
+                client.write_all(&bytes[..n])?;
+            }
+        }
+    }
+
+    /// How much was read, if anything came before the wake-up.
+    fn pass(read: io::Result<usize>) -> io::Result<Option<usize>> {
+        match read {
+            Ok(n) => Ok(Some(n)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
