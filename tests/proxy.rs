@@ -240,7 +240,7 @@ mod with_tls {
     const NAME: &str = "api.example.test";
 
     fn api_over_tls() -> SocketAddr {
-        tls::serve(tls::server(tls::params(&[NAME])), |_, mut tls| {
+        tls::serve(tls::server(&tls::params(&[NAME])), |_, mut tls| {
             loop {
                 read_request(&mut tls)?;
                 tls.write_all(&ok())?;
@@ -327,7 +327,7 @@ mod with_tls {
 
     #[test]
     fn a_proxys_certificate_is_checked() {
-        let addr = tls::serve(tls::server(tls::params(&["127.0.0.2"])), |_, mut tls| {
+        let addr = tls::serve(tls::server(&tls::params(&["127.0.0.2"])), |_, mut tls| {
             let head = read_head(&mut tls)?;
             panic!("the request arrived: {head:?}")
         });

@@ -205,19 +205,15 @@ mod with_tls {
             ("not valid yet", not_yet_valid()),
             (
                 "for another host",
-                tls::server(tls::params(&["api.example"])),
+                tls::server(&tls::params(&["api.example"])),
             ),
             (
                 "for another address",
-                tls::server(tls::params(&["127.0.0.2"])),
+                tls::server(&tls::params(&["127.0.0.2"])),
             ),
             (
                 "of an unknown CA",
-                tls::issued(
-                    named.clone(),
-                    &tls::authority("Another CA"),
-                    rustls::ALL_VERSIONS,
-                ),
+                tls::issued(&named, &tls::authority("Another CA"), rustls::ALL_VERSIONS),
             ),
             ("signed by itself", tls::self_signed(&named)),
             ("for clients", for_clients()),
@@ -242,7 +238,7 @@ mod with_tls {
         nameless
             .distinguished_name
             .push(DnType::CommonName, "localhost");
-        let addr = tls::serve(tls::server(nameless), whole);
+        let addr = tls::serve(tls::server(&nameless), whole);
         let cfg = tls::config(addr).base_url(format!("https://localhost:{}", addr.port()));
         let end = End::of(&call(&cfg.build().unwrap()));
         assert!(
@@ -253,7 +249,7 @@ mod with_tls {
 
     #[test]
     fn a_name_is_checked_as_well_as_an_address() {
-        let addr = tls::serve(tls::server(tls::params(&["localhost"])), whole);
+        let addr = tls::serve(tls::server(&tls::params(&["localhost"])), whole);
         let named = tls::config(addr).base_url(format!("https://localhost:{}", addr.port()));
         assert_eq!(End::of(&call(&named.build().unwrap())), End::Applied);
         let numbered = tls::config(addr).build().unwrap();
@@ -542,12 +538,12 @@ mod with_tls {
     fn dated(edit: impl FnOnce(&mut CertificateParams)) -> Arc<ServerConfig> {
         let mut params = tls::params(&["127.0.0.1"]);
         edit(&mut params);
-        tls::server(params)
+        tls::server(&params)
     }
 
     fn for_clients() -> Arc<ServerConfig> {
         let mut params = tls::params(&["127.0.0.1"]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        tls::server(params)
+        tls::server(&params)
     }
 }

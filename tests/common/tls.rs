@@ -43,21 +43,21 @@ pub(crate) fn params(names: &[&str]) -> CertificateParams {
 
 /// A server whose certificate is in order.
 pub(crate) fn good() -> Arc<ServerConfig> {
-    server(params(&["127.0.0.1"]))
+    server(&params(&["127.0.0.1"]))
 }
 
 /// A server whose certificate the trusted root has issued.
-pub(crate) fn server(params: CertificateParams) -> Arc<ServerConfig> {
+pub(crate) fn server(params: &CertificateParams) -> Arc<ServerConfig> {
     issued(params, &CA, rustls::ALL_VERSIONS)
 }
 
 /// A server that speaks some versions of TLS only.
 pub(crate) fn speaking(versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
-    issued(params(&["127.0.0.1"]), &CA, versions)
+    issued(&params(&["127.0.0.1"]), &CA, versions)
 }
 
 pub(crate) fn issued(
-    params: CertificateParams,
+    params: &CertificateParams,
     issuer: &CertifiedIssuer<'static, KeyPair>,
     versions: &[&'static SupportedProtocolVersion],
 ) -> Arc<ServerConfig> {

@@ -1,0 +1,355 @@
+//! One deadline over everything: a call returns by its `timeout`, whatever the
+//! network does. That each does so, `call` asserts.
+
+mod common;
+
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use paywithsoap::{Error, update_customer};
+
+use common::{
+    End, ID, LONG, SHORT, SLACK, answer, call, config, customer, io_kind, ok, patch, read_request,
+    repeat, serve, stall, syn_dropped,
+};
+
+#[test]
+fn nothing_that_a_server_does_outlives_the_timeout() {
+    type Script = fn(TcpStream) -> io::Result<()>;
+    const SLOW: Duration = Duration::from_millis(20);
+    const HEAD: &str = "HTTP/1.1 200 OK\r\n";
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let cases: [(&str, End, Script); 17] = [
+        ("reads nothing", End::Lost, |s| {
+            thread::sleep(SHORT * 2);
+            drop(s);
+            Ok(())
+        }),
+        ("never answers", End::Lost, |mut s| stall(&mut s)),
+        ("trickles its first line", End::Lost, |mut s| {
+            repeat(&mut s, b"H", SLOW)
+        }),
+        ("trickles a header", End::Lost, |mut s| {
+            s.write_all(HEAD.as_bytes())?;
+            repeat(&mut s, b"x", SLOW)
+        }),
+        ("trickles headers", End::Lost, |mut s| {
+            s.write_all(HEAD.as_bytes())?;
+            repeat(&mut s, b"x: y\r\n", SLOW)
+        }),
+        ("sends 100 Continue without an end", End::Lost, |mut s| {
+            repeat(&mut s, b"HTTP/1.1 100 Continue\r\n\r\n", Duration::ZERO)
+        }),
+        ("trickles 103 Early Hints", End::Lost, |mut s| {
+            repeat(&mut s, b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n", SLOW)
+        }),
+        ("sends no body", End::Unreadable(200), |mut s| {
+            write!(s, "{HEAD}content-length: 9\r\n\r\n")?;
+            stall(&mut s)
+        }),
+        ("trickles a body", End::Unreadable(200), |mut s| {
+            write!(s, "{HEAD}content-length: 9999\r\n\r\n")?;
+            repeat(&mut s, b" ", SLOW)
+        }),
+        (
+            "trickles a body to the end",
+            End::Unreadable(200),
+            |mut s| {
+                write!(s, "{HEAD}\r\n{}", customer())?;
+                repeat(&mut s, b" ", SLOW)
+            },
+        ),
+        ("trickles chunks", End::Unreadable(200), |mut s| {
+            s.write_all(CHUNKED.as_bytes())?;
+            repeat(&mut s, b"1\r\n \r\n", SLOW)
+        }),
+        (
+            "trickles the size of a chunk",
+            End::Unreadable(200),
+            |mut s| {
+                s.write_all(CHUNKED.as_bytes())?;
+                repeat(&mut s, b"0", SLOW)
+            },
+        ),
+        (
+            "trickles a chunk extension",
+            End::Unreadable(200),
+            |mut s| {
+                write!(s, "{CHUNKED}1;")?;
+                repeat(&mut s, b"x", SLOW)
+            },
+        ),
+        (
+            "sends a chunk extension without an end",
+            End::Unreadable(200),
+            |mut s| {
+                write!(s, "{CHUNKED}1;")?;
+                repeat(&mut s, &[b'x'; 1000], Duration::ZERO)
+            },
+        ),
+        ("trickles trailers", End::Unreadable(200), |mut s| {
+            write!(s, "{CHUNKED}0\r\n")?;
+            repeat(&mut s, b"x: y\r\n", SLOW)
+        }),
+        (
+            "sends trailers without an end",
+            End::Unreadable(200),
+            |mut s| {
+                write!(s, "{CHUNKED}0\r\n")?;
+                repeat(&mut s, b"x: y\r\n", Duration::ZERO)
+            },
+        ),
+        (
+            "trickles the words of a refusal",
+            End::Refused(422),
+            |mut s| {
+                s.write_all(b"HTTP/1.1 422 Unprocessable Content\r\n\r\n")?;
+                repeat(&mut s, b" ", SLOW)
+            },
+        ),
+    ];
+    let runs: Vec<_> = cases
+        .into_iter()
+        .map(|(what, expected, script)| {
+            let run = thread::spawn(move || {
+                let addr = serve(move |_, mut stream| {
+                    if what != "reads nothing" {
+                        read_request(&mut stream)?;
+                    }
+                    script(stream)
+                });
+                call(&config(addr).timeout(SHORT).build().unwrap())
+            });
+            (what, expected, run)
+        })
+        .collect();
+    for (what, expected, run) in runs {
+        let result = run.join().unwrap();
+        assert_eq!(End::of(&result), expected, "{what}: {result:?}");
+    }
+}
+
+#[test]
+fn connecting_ends_by_the_shorter_of_the_two_timeouts() {
+    let (addr, _kept) = syn_dropped();
+    for (timeout, connect_timeout, said) in [
+        (SHORT, LONG, "no answer within the timeout"),
+        (LONG, SHORT, "no connection within the connect_timeout"),
+    ] {
+        let cfg = config(addr).timeout(timeout);
+        let start = Instant::now();
+        let error = call(&cfg.connect_timeout(connect_timeout).build().unwrap()).unwrap_err();
+        assert!(start.elapsed() <= SHORT + SLACK, "{:?}", start.elapsed());
+        assert_eq!(io_kind(&error), io::ErrorKind::TimedOut, "{said}");
+        assert!(error.is_transient(), "{said}");
+        assert_eq!(End::of(&Err(error)), End::NotSent, "{said}");
+    }
+}
+
+#[test]
+fn the_words_of_a_refusal_are_not_waited_for_long() {
+    let addr = serve(|_, mut stream| {
+        read_request(&mut stream)?;
+        stream.write_all(b"HTTP/1.1 500 Oops\r\ncontent-length: 99\r\n\r\n{\"error\":")?;
+        stall(&mut stream)
+    });
+    let start = Instant::now();
+    let error = call(&config(addr).build().unwrap()).unwrap_err();
+    assert!(start.elapsed() <= Duration::from_secs(2) + SLACK);
+    assert_eq!(error.body(), Some("{\"error\":"));
+    assert_eq!(End::of(&Err(error)), End::Failed(500));
+}
+
+#[test]
+fn retries_do_not_outlive_the_timeout() {
+    let refused = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let cfg = config(refused).max_retries(u32::MAX).timeout(SHORT);
+    let start = Instant::now();
+    let error = update_customer(&cfg.build().unwrap(), ID, &patch()).unwrap_err();
+    assert!(start.elapsed() <= SHORT + SLACK, "{:?}", start.elapsed());
+    assert!((1..=2).contains(&error.attempts()), "{error:?}");
+    assert_eq!(End::of(&Err(error)), End::NotSent);
+}
+
+#[test]
+fn any_timeout_will_do() {
+    let healthy = serve(|_, mut stream| {
+        loop {
+            read_request(&mut stream)?;
+            stream.write_all(&ok())?;
+        }
+    });
+    let urls = [
+        format!("http://{healthy}"),
+        format!("http://localhost:{}", healthy.port()),
+    ];
+    let long = [
+        Duration::MAX,
+        Duration::from_secs(u64::MAX / 2),
+        Duration::from_secs(i64::MAX.unsigned_abs()),
+        Duration::from_secs(u64::from(u32::MAX)),
+        LONG,
+    ];
+    for url in urls {
+        let with = |timeout, connect_timeout| {
+            config(healthy)
+                .base_url(&url)
+                .timeout(timeout)
+                .connect_timeout(connect_timeout)
+                .build()
+                .unwrap()
+        };
+        for timeout in long {
+            for connect_timeout in long {
+                let cfg = with(timeout, connect_timeout);
+                // The second call finds name and connection.
+                for _ in 0..2 {
+                    let result = update_customer(&cfg, ID, &patch());
+                    assert_eq!(End::of(&result), End::Applied, "{result:?}");
+                }
+            }
+            for tiny in [Duration::ZERO, Duration::from_nanos(1)] {
+                let result = update_customer(&with(timeout, tiny), ID, &patch());
+                assert_eq!(End::of(&result), End::NotSent, "{result:?}");
+                let error = result.unwrap_err();
+                assert_eq!(io_kind(&error), io::ErrorKind::TimedOut, "{error:?}");
+                assert_eq!(error.attempts(), 1);
+
+                let result = update_customer(&with(tiny, timeout), ID, &patch());
+                assert_eq!(End::of(&result), End::NotSent, "{result:?}");
+                let attempts = result.as_ref().map_err(Error::attempts).unwrap_err();
+                assert_eq!(attempts, u32::from(!tiny.is_zero()));
+            }
+        }
+    }
+}
+
+/// A stack that no system has room for makes it refuse every thread.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_threads_are_refused_addresses_still_work() {
+    use std::env;
+    use std::process::Command;
+
+    const CHILD: &str = "PAYWITHSOAP_TEST_NO_THREADS";
+
+    if let Ok(addr) = env::var(CHILD) {
+        assert!(thread::Builder::new().spawn(|| ()).is_err());
+        let addr: std::net::SocketAddr = addr.parse().unwrap();
+        assert_eq!(End::of(&call(&config(addr).build().unwrap())), End::Applied);
+        let named = config(addr).base_url(format!("http://localhost:{}", addr.port()));
+        let start = Instant::now();
+        let error = call(&named.max_retries(5).build().unwrap()).unwrap_err();
+        assert!(start.elapsed() < Duration::from_secs(1), "{error:?}");
+        assert!(!error.is_transient());
+        let said = format!("{error:?}");
+        assert_eq!(End::of(&Err(error)), End::NotSent);
+        println!("said: {said}");
+        return;
+    }
+    let addr = serve(|_, mut stream| {
+        read_request(&mut stream)?;
+        stream.write_all(&answer("200 OK", &customer()))?;
+        stall(&mut stream)
+    });
+    let child = Command::new(env::current_exe().unwrap())
+        .args(["where_threads_are_refused_addresses_still_work", "--exact"])
+        .args(["--nocapture", "--test-threads", "1"])
+        .env(CHILD, addr.to_string())
+        .env("RUST_MIN_STACK", "1000000000000000")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        said.contains(
+            "said: not applied: the API was not reached\n\
+             caused by: no thread for the lookup of the host name\n"
+        ),
+        "{child:?}"
+    );
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod with_tls {
+    use super::*;
+    use crate::common::tls;
+
+    #[test]
+    fn no_handshake_outlives_a_timeout() {
+        type Script = fn(TcpStream) -> io::Result<()>;
+        let trickle: Script = |mut stream| {
+            for byte in tls::flight(&tls::good(), &stream)? {
+                stream.write_all(&[byte])?;
+                thread::sleep(Duration::from_millis(20));
+            }
+            Ok(())
+        };
+        let endless: Script = |mut stream| {
+            tls::read_record(&mut stream)?;
+            // Empty handshake fragments, as far as that goes.
+            repeat(&mut stream, &[22, 3, 3, 0, 1, 2], Duration::from_millis(20))
+        };
+        let scripts: [(&str, Script); 3] = [
+            ("stalls", |mut stream| stall(&mut stream)),
+            ("trickles", trickle),
+            ("never ends", endless),
+        ];
+        for (what, script) in scripts {
+            for (timeout, connect_timeout) in [(SHORT, LONG), (LONG, SHORT)] {
+                let addr = serve(move |_, stream| script(stream));
+                let cfg = tls::config(addr)
+                    .timeout(timeout)
+                    .connect_timeout(connect_timeout);
+                let start = Instant::now();
+                let result = call(&cfg.build().unwrap());
+                assert!(start.elapsed() <= SHORT + SLACK, "{what}: {result:?}");
+                assert_eq!(End::of(&result), End::NotSent, "{what}: {result:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_answer_over_tls_outlives_the_timeout() {
+        let slow = Duration::from_millis(20);
+        let silent = tls::serve(tls::good(), |_, mut tls| stall(&mut tls));
+        let trickling = tls::serve(tls::good(), move |_, mut tls| {
+            read_request(&mut tls)?;
+            repeat(&mut tls, b"H", slow)
+        });
+        let trickling_records = tls::serve(tls::good(), move |_, mut tls| {
+            read_request(&mut tls)?;
+            // A record of 16 KiB that comes byte by byte.
+            tls.sock.write_all(&[23, 3, 3, 0x40, 0])?;
+            repeat(&mut tls.sock, b"x", slow)
+        });
+        for addr in [silent, trickling, trickling_records] {
+            let result = call(&tls::config(addr).timeout(SHORT).build().unwrap());
+            assert_eq!(End::of(&result), End::Lost, "{result:?}");
+        }
+    }
+
+    /// A proxy's answer to CONNECT is a part of connecting.
+    #[test]
+    fn no_proxy_outlives_a_timeout() {
+        for (timeout, connect_timeout) in [(SHORT, LONG), (LONG, SHORT)] {
+            let trickling = serve(|_, mut stream| {
+                common::read_head(&mut stream)?;
+                repeat(&mut stream, b"H", Duration::from_millis(20))
+            });
+            let cfg = tls::config(trickling)
+                .base_url("https://api.example.test")
+                .proxy(format!("http://{trickling}"))
+                .timeout(timeout)
+                .connect_timeout(connect_timeout);
+            let start = Instant::now();
+            let result = call(&cfg.build().unwrap());
+            assert!(start.elapsed() <= SHORT + SLACK, "{result:?}");
+            assert_eq!(End::of(&result), End::NotSent, "{result:?}");
+        }
+    }
+}
