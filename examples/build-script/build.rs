@@ -1,0 +1,75 @@
+//! Updates the customer of `customer.json` while the package is built.
+//!
+//! A build must not fail because a network is down, so a call that fails is a
+//! warning; with `SOAP_BUILD_STRICT=1` it is an error. A mistake in
+//! `customer.json` always is one: that is a bug of the package, and found
+//! without any network.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::time::Duration;
+
+use paywithsoap::testing::TestServer;
+use paywithsoap::{Config, Customer, CustomerPatch, Outcome, update_customer};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // With any of these lines, cargo runs the script again only where one of
+    // the things that they name has changed: not at every build.
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=customer.json");
+    for name in [KEY, URL, ID, STRICT] {
+        println!("cargo::rerun-if-env-changed={name}");
+    }
+
+    let patch: CustomerPatch = serde_json::from_str(&fs::read_to_string("customer.json")?)?;
+    patch.check()?;
+    let strict = env::var(STRICT).is_ok_and(|value| value == "1");
+    let (outcome, updated_at) = match update(&patch) {
+        Ok(customer) => {
+            // As JSON, for its times are in RFC 3339.
+            let customer = serde_json::to_value(customer)?;
+            let time = customer["updated_at"].as_str().unwrap_or_default();
+            ("applied", time.to_owned())
+        }
+        Err(error) if strict => return Err(error.into()),
+        Err(error) => {
+            // Debug adds the causes. A warning is one line.
+            let text = format!("{error:?}").replace('\n', "; ");
+            println!("cargo::warning=the customer was not updated: {text}");
+            let outcome = match error.outcome() {
+                Outcome::NotApplied => "not applied",
+                Outcome::Unknown => "unknown",
+            };
+            (outcome, String::new())
+        }
+    };
+    // For `env!` in src/main.rs. Neither the key nor the customer's data: what
+    // goes in here ends up in the binary.
+    println!("cargo::rustc-env=SOAP_OUTCOME={outcome}");
+    println!("cargo::rustc-env=SOAP_UPDATED_AT={updated_at}");
+    Ok(())
+}
+
+/// Updates the customer `SOAP_CUSTOMER_ID` with the key `SOAP_API_KEY`, or that
+/// of a test server where there is no key.
+fn update(patch: &CustomerPatch) -> Result<Customer, paywithsoap::Error> {
+    if is_set(KEY) {
+        let id = env::var(ID).unwrap_or_default();
+        return update_customer(&Config::from_env()?, &id, patch);
+    }
+    println!("cargo::warning={KEY} is not set: a test server takes the place of the API");
+    let server = TestServer::start().expect("a build has a port and a thread to spare");
+    let cfg = server.config().timeout(Duration::from_secs(5)).build()?;
+    update_customer(&cfg, TestServer::CUSTOMER_ID, patch)
+}
+
+fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+const KEY: &str = "SOAP_API_KEY";
+const URL: &str = "SOAP_API_URL";
+const ID: &str = "SOAP_CUSTOMER_ID";
+/// Set to 1, a call that fails is an error.
+const STRICT: &str = "SOAP_BUILD_STRICT";
