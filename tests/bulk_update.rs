@@ -359,21 +359,37 @@ fn a_disk_that_fills_up_in_the_middle_loses_nothing() {
         } else {
             bench.results_args()
         };
-        let output = bench
-            .environment(Command::new("sh"))
-            .arg("-c")
-            .arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\""))
-            .arg("sh")
-            .arg(program())
-            .args(args)
-            .arg(&bench.input)
-            .output()
-            .unwrap();
+        let output = bench.run_limited(blocks, &args);
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         let torn = fs::read(&bench.results).unwrap();
         assert_eq!(torn.len() % 512, 0);
         assert_ne!(torn.last(), Some(&b'\n'));
     }
+    assert_eq!(bench.run(&bench.resume_args()).status.code(), Some(0));
+    bench.assert_all_applied(&input);
+    bench.assert_end_state(&input);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn results_that_cannot_be_put_in_order_are_left_as_they_are() {
+    let bench = Bench::new("results_that_cannot_be_put_in_order");
+    let input = lines(100, 10, 4);
+    bench.write_input(&input);
+    assert_eq!(bench.run(&bench.results_args()).status.code(), Some(0));
+    let whole = fs::read_to_string(&bench.results).unwrap();
+    let first = whole.lines().next().unwrap();
+    let two_parts = format!("{whole}{first}\n");
+    fs::write(&bench.results, &two_parts).unwrap();
+    let before = bench.server.requests().len();
+
+    let output = bench.run_limited(4, &bench.resume_args());
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(fs::read_to_string(&bench.results).unwrap(), two_parts);
+    let files = fs::read_dir(bench.results.parent().unwrap()).unwrap();
+    assert_eq!(files.count(), 2, "input and results");
+    assert_eq!(bench.server.requests().len(), before);
+
     assert_eq!(bench.run(&bench.resume_args()).status.code(), Some(0));
     bench.assert_all_applied(&input);
     bench.assert_end_state(&input);
@@ -396,7 +412,7 @@ fn too_many_requests_make_all_threads_wait() {
         .stderr(Stdio::null())
         .spawn();
     let mut child = child.unwrap();
-    while bench.server.requests().len() < 100 {
+    while bench.server.requests().len() < 100 && child.try_wait().unwrap().is_none() {
         thread::sleep(Duration::from_millis(5));
     }
     // Only the line that was refused would have waited by itself, and the
@@ -566,6 +582,22 @@ impl Bench {
 
     fn run(&self, args: &[&str]) -> Output {
         self.command().args(args).arg(&self.input).output().unwrap()
+    }
+
+    /// Runs it with files limited to so many blocks of 512 bytes, or of 1024
+    /// where the shell counts so.
+    #[cfg(target_os = "linux")]
+    fn run_limited(&self, blocks: u32, args: &[&str]) -> Output {
+        self.environment(Command::new("sh"))
+            .arg("-c")
+            // Ignored, the signal leaves the write to fail.
+            .arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\""))
+            .arg("sh")
+            .arg(program())
+            .args(args)
+            .arg(&self.input)
+            .output()
+            .unwrap()
     }
 
     /// Waits until what a killed run has sent is through: a request that is
