@@ -87,12 +87,9 @@ impl Live {
         println!("GET of the customer: {}", asked.shown());
         let before = self.schemes(&mut wrong);
         let mut known = serde_json::to_value(&before).unwrap();
-        known["first_name"] = json!(null);
-        if let Ok(customer) = serde_json::from_str::<Value>(&asked.body)
-            && asked.status == 200
-        {
-            known = customer;
-        }
+        known["first_name"] = serde_json::from_str::<Value>(&asked.body)
+            .map(|customer| customer["first_name"].clone())
+            .unwrap_or_default();
         self.fields(&before, &mut wrong);
         self.refusals(&mut wrong);
         self.restore(&known);
@@ -224,16 +221,19 @@ impl Live {
         }
     }
 
-    /// Puts the fields back that are known and that the API would take.
+    /// Puts the fields back that are known, one by one: the API may hold values
+    /// that it would not take.
     fn restore(&self, known: &Value) {
-        let mut fields = known.clone();
-        let fields = fields.as_object_mut().expect("a customer is an object");
-        fields.retain(|name, value| FIELDS.contains(&name.as_str()) && value.is_string());
-        let names: Vec<_> = fields.keys().cloned().collect();
-        let patch: CustomerPatch = serde_json::from_value(fields.clone().into()).unwrap();
-        match update_customer(&self.config(AuthScheme::Bearer), &self.id, &patch) {
-            Ok(_) => println!("put back: {}", names.join(", ")),
-            Err(error) => println!("NOT put back: {}: {error:?}", names.join(", ")),
+        for name in FIELDS {
+            let Some(value) = known[name].as_str() else {
+                println!("{name}: not known, and so not put back");
+                continue;
+            };
+            let patch: CustomerPatch = serde_json::from_value(json!({ name: value })).unwrap();
+            match update_customer(&self.config(AuthScheme::Bearer), &self.id, &patch) {
+                Ok(_) => println!("{name}: put back"),
+                Err(error) => println!("{name}: NOT put back: {error:?}"),
+            }
         }
     }
 
@@ -267,7 +267,17 @@ impl Live {
             }
             None => agent.run(request.body(()).unwrap()),
         };
-        let mut answer = answer.unwrap();
+        let mut answer = match answer {
+            Ok(answer) => answer,
+            // A panic would leave the customer as it is now.
+            Err(error) => {
+                return Answer {
+                    status: 0,
+                    headers: Vec::new(),
+                    body: error.to_string(),
+                };
+            }
+        };
         let headers = answer.headers().iter();
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         Answer {
