@@ -63,7 +63,8 @@ pub(crate) fn send(
 }
 
 fn exchange(cfg: &Config, id: &str, body: &str) -> Result<Answer, ureq::Error> {
-    let request = Request::patch(format!("{}/api/v1/customers/{id}", cfg.base_url()))
+    let url = [cfg.base_url(), "/api/v1/customers/", id].concat();
+    let request = Request::patch(url)
         .header(AUTHORIZATION, cfg.authorization())
         .header(CONTENT_TYPE, JSON)
         .header(ACCEPT, JSON)
@@ -71,7 +72,9 @@ fn exchange(cfg: &Config, id: &str, body: &str) -> Result<Answer, ureq::Error> {
         .body(body)?;
     let (head, mut incoming) = cfg.agent().run(request)?.into_parts();
     let status = head.status.as_u16();
-    let mut body = Vec::new();
+    let length = incoming.content_length().unwrap_or_default();
+    let room = usize::try_from(length).map_or(BODY_MOST, |length| length.min(BODY_MOST));
+    let mut body = Vec::with_capacity(room);
     let mut read = || {
         let most = BODY_MOST as u64 + 1;
         incoming.as_reader().take(most).read_to_end(&mut body)
