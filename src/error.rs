@@ -352,16 +352,16 @@ impl Text {
             (None, None) => return None,
         };
         let mut shown = String::new();
-        for (i, c) in redact(&said, secrets).chars().enumerate() {
-            if i == SHOWN {
-                shown.push_str("..");
-                break;
-            }
+        for c in redact(&said, secrets).chars() {
             if c.is_control() || steers_text(c) {
                 shown.extend(c.escape_default());
             } else {
                 shown.push(c);
             }
+        }
+        if let Some((end, _)) = shown.char_indices().nth(SHOWN) {
+            shown.truncate(end);
+            shown.push_str("..");
         }
         Some(shown)
     }
