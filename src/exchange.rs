@@ -121,7 +121,10 @@ fn plain(error: ureq::Error) -> Cause {
         ureq::Error::ConnectProxyFailed(reason) if reason == "proxy server did not respond" => {
             Box::new(io::Error::new(io::ErrorKind::UnexpectedEof, reason))
         }
-        ureq::Error::ConnectProxyFailed(reason) => Box::new(Broken(reason)),
+        // "proxy server responded 407/407": the status twice.
+        ureq::Error::ConnectProxyFailed(reason) => {
+            Box::new(Broken(reason.split('/').next().unwrap_or_default().into()))
+        }
         ureq::Error::LargeResponseHeader(..) => {
             Box::new(Broken("the head of the answer is too long".into()))
         }

@@ -94,7 +94,7 @@ fn a_proxy_gets_the_password_that_it_wants() {
     assert!(!error.is_transient(), "{error:?}");
     assert_eq!(
         format!("{error:?}"),
-        "not applied: the API was not reached\ncaused by: proxy server responded 407/407"
+        "not applied: the API was not reached\ncaused by: proxy server responded 407"
     );
     assert_eq!(heads.lock().unwrap().len(), 2);
 }
