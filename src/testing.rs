@@ -432,7 +432,8 @@ impl State {
             return Err(Answer::error(404, "Customer not found", None));
         }
         let media = request.header("content-type").unwrap_or_default();
-        if media.split(';').next().unwrap_or_default().trim() != "application/json" {
+        let media = media.split(';').next().unwrap_or_default().trim();
+        if !media.eq_ignore_ascii_case("application/json") {
             return Err(Answer::error(
                 415,
                 "Unsupported media type",

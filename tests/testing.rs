@@ -437,13 +437,13 @@ fn a_customer_that_is_no_object_panics() {
 }
 
 #[test]
-#[should_panic(expected = "a customer's id must be a string")]
+#[should_panic(expected = "a customer must have an id that is a string")]
 fn a_customer_with_an_odd_id_panics() {
     start().add_customer(r#"{"id":1}"#);
 }
 
 #[test]
-#[should_panic(expected = "a customer's id must be a string")]
+#[should_panic(expected = "a customer must have an id that is a string")]
 fn a_customer_without_an_id_panics() {
     start().add_customer("{}");
 }
