@@ -512,6 +512,9 @@ fn exempts(entry: &str, host: &str, port: u16) -> bool {
         .trim_start_matches(['[', '*', '.'])
         .trim_end_matches([']', '.']);
     let host = host.trim_end_matches('.');
+    if let (Ok(name), Ok(host)) = (name.parse::<IpAddr>(), host.parse::<IpAddr>()) {
+        return name == host;
+    }
     let Some(head) = host.len().checked_sub(name.len()) else {
         return false;
     };
@@ -659,3 +662,41 @@ const CRATE: &str = concat!("paywithsoap/", env!("CARGO_PKG_VERSION"));
 
 /// How many idle connections are kept: one for each thread of a busy program.
 const IDLE: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_no_proxy_stands_for_what_it_says() {
+        for (entry, host, expected) in [
+            ("*", "api.example", true),
+            ("api.example", "api.example", true),
+            ("API.Example", "api.example", true),
+            ("example", "api.example", true),
+            (".example", "api.example", true),
+            ("*.example", "api.example", true),
+            ("api.example.", "api.example", true),
+            ("api.example", "api.example.", true),
+            ("api.example:443", "api.example", true),
+            ("api.example:8443", "api.example", false),
+            ("api.example:x", "api.example", false),
+            ("ample", "api.example", false),
+            ("v1.api.example", "api.example", false),
+            ("", "api.example", false),
+            (".", "api.example", false),
+            (":443", "api.example", false),
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1:443", "192.0.2.1", true),
+            ("2.1", "192.0.2.1", false),
+            ("2001:db8::1", "2001:db8::1", true),
+            ("2001:db8:0::1", "2001:db8::1", true),
+            ("[2001:db8::1]", "2001:db8::1", true),
+            ("[2001:db8::1]:443", "2001:db8::1", true),
+            ("[2001:db8::1]:80", "2001:db8::1", false),
+            ("2001:db8::2", "2001:db8::1", false),
+        ] {
+            assert_eq!(exempts(entry, host, 443), expected, "{entry:?} for {host}");
+        }
+    }
+}
