@@ -71,6 +71,9 @@ mod customer;
 mod error;
 mod exchange;
 mod field;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(test)]
 mod model_tests;
 mod names;

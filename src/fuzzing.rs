@@ -1,0 +1,46 @@
+//! Doors to private parts for the targets under `fuzz/`. Not part of the
+//! public API: there only where `cargo fuzz` compiles the crate.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::customer::Customer;
+use crate::error::{Answered, Error, Outcome, Secret};
+use crate::field;
+use crate::retry;
+
+/// What becomes of a customer's id.
+pub fn id(value: &str) -> bool {
+    field::id(value).is_ok()
+}
+
+/// Host and port that were checked, and the URL in its normal form.
+pub fn base_url(value: &str) -> Option<(String, u16, String)> {
+    let url = field::base_url(value).ok()?;
+    Some((url.host, url.port, url.text))
+}
+
+/// What becomes of the body of a 200, if it is the customer that was asked for.
+pub fn answer(id: &str, body: &[u8]) -> Option<Customer> {
+    Customer::read(id, body.into(), None).ok()
+}
+
+/// What becomes of the body of a 422, if an e-mail address and a key must not
+/// show.
+pub fn refusal(body: &str, email: &str, key: &str) -> Error {
+    let answered = Answered {
+        status: 422,
+        request_id: None,
+        body: Some(body.into()),
+    };
+    let secret = |name, value| Secret { name, value };
+    let secrets = [secret("email", email), secret("api_key", key)];
+    Error::api_status(answered, Outcome::NotApplied, &secrets)
+}
+
+/// What becomes of a `Retry-After` header that arrives so many seconds after
+/// 1970 began.
+pub fn retry_after(value: &str, now: i64) -> Option<Duration> {
+    retry::retry_after(value, OffsetDateTime::from_unix_timestamp(now).ok()?)
+}
