@@ -23,7 +23,7 @@ pub fn base_url(value: &str) -> Option<(String, u16, String)> {
 
 /// What becomes of the body of a 200, if it is the customer that was asked for.
 pub fn answer(id: &str, body: &[u8]) -> Option<Customer> {
-    Customer::read(id, body.into(), None).ok()
+    Customer::read(id, body.into()).ok()
 }
 
 /// What becomes of the body of a 422, if an e-mail address and a key must not
