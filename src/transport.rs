@@ -373,7 +373,10 @@ impl<In: Transport> Connector<In> for UnderTlsConnector {
     ) -> Result<Option<Self::Out>, Error> {
         Ok(chained.map(|inner| {
             if details.needs_tls() {
-                Either::B(UnderTls { inner })
+                Either::B(UnderTls {
+                    inner,
+                    records: Records::default(),
+                })
             } else {
                 Either::A(inner)
             }
@@ -390,6 +393,7 @@ impl<In: Transport> Connector<In> for UnderTlsConnector {
 #[derive(Debug)]
 struct UnderTls<T> {
     inner: T,
+    records: Records,
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -403,7 +407,9 @@ impl<T: Transport> Transport for UnderTls<T> {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let known = self.inner.buffers().input().len();
         if self.inner.await_input(timeout)? {
+            self.records.add(&self.inner.buffers().input()[known..]);
             return Ok(true);
         }
         let cut = "the connection ended before TLS did";
@@ -411,7 +417,41 @@ impl<T: Transport> Transport for UnderTls<T> {
     }
 
     fn is_open(&mut self) -> bool {
-        self.inner.is_open()
+        // Part of a record is the start of something that nobody asked for,
+        // and the TLS backend would keep it for the next answer.
+        self.records.are_whole() && self.inner.is_open()
+    }
+}
+
+/// How far the TLS record that is being received has come.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[derive(Debug, Default)]
+struct Records {
+    /// The bytes of its header: type, version, and a length of two bytes.
+    head: Vec<u8>,
+    /// How many bytes of its content are still to come.
+    rest: usize,
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+impl Records {
+    fn add(&mut self, mut bytes: &[u8]) {
+        loop {
+            let content = self.rest.min(bytes.len());
+            self.rest -= content;
+            bytes = &bytes[content..];
+            let [byte, after @ ..] = bytes else { return };
+            bytes = after;
+            self.head.push(*byte);
+            if let [_, _, _, high, low] = self.head[..] {
+                self.rest = usize::from(u16::from_be_bytes([high, low]));
+                self.head.clear();
+            }
+        }
+    }
+
+    fn are_whole(&self) -> bool {
+        self.head.is_empty() && self.rest == 0
     }
 }
 
