@@ -149,7 +149,8 @@ mod with_tls {
             },
             "TLS pool desync: two records, ONE TCP segment"
             | "TLS 1.2 pool desync: two records, ONE TCP segment" => |tls, stale, ready| {
-                tls::write_records(tls, &[&ok(), &stale])?;
+                let segment = tls::records(tls, &[&ok(), &stale])?;
+                tls.sock.write_all(&segment)?;
                 ready.send(()).map_err(io::Error::other)
             },
             "TLS pool desync: second record while idle" => |tls, stale, ready| {
@@ -287,6 +288,33 @@ mod with_tls {
                     assert_eq!(End::of(&result), expected, "{result:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn half_a_record_is_not_taken_for_the_next_answer() {
+        for server in [&TLS12, &TLS13].map(|version| tls::speaking(&[version])) {
+            let addr = tls::serve(server, |number, mut tls| {
+                read_request(&mut tls)?;
+                if number > 0 {
+                    tls.write_all(&answer("200 OK", &customer().replace("Jane", "Second")))?;
+                    return tls::close(tls);
+                }
+                let stale = answer("200 OK", &customer().replace("Jane", "Stale"));
+                let segment = tls::records(&mut tls, &[&ok(), &stale])?;
+                let (now, later) = segment.split_at(segment.len() - 9);
+                tls.sock.write_all(now)?;
+                // Until the second request comes, or the end.
+                tls.sock.peek(&mut [0])?;
+                tls.sock.write_all(later)?;
+                stall(&mut tls.sock)
+            });
+            let cfg = tls::config(addr).build().unwrap();
+            let names = [(); 2].map(|()| call(&cfg).unwrap().first_name);
+            assert_eq!(
+                names.each_ref().map(Option::as_deref),
+                [Some("Jane"), Some("Second")]
+            );
         }
     }
 

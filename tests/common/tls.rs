@@ -147,8 +147,8 @@ pub(crate) fn close(mut tls: Tls) -> io::Result<()> {
     super::fin(&tls.sock)
 }
 
-/// Writes each of `parts` as a record of its own, all of them in one segment.
-pub(crate) fn write_records(tls: &mut Tls, parts: &[&[u8]]) -> io::Result<()> {
+/// Each of `parts` as a record of its own, to be sent in one segment.
+pub(crate) fn records(tls: &mut Tls, parts: &[&[u8]]) -> io::Result<Vec<u8>> {
     let mut segment = Vec::new();
     for part in parts {
         tls.conn.writer().write_all(part)?;
@@ -156,7 +156,7 @@ pub(crate) fn write_records(tls: &mut Tls, parts: &[&[u8]]) -> io::Result<()> {
             tls.conn.write_tls(&mut segment)?;
         }
     }
-    tls.sock.write_all(&segment)
+    Ok(segment)
 }
 
 /// What the server would say to the `ClientHello` that comes on `stream`.
