@@ -473,3 +473,64 @@ fn is_loopback(host: &str) -> bool {
         || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
         || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
 }
+
+#[cfg(test)]
+mod tests {
+    use ureq::http::Uri;
+
+    use super::*;
+
+    #[test]
+    fn the_host_and_port_that_are_checked_are_those_that_are_dialed() {
+        for (url, host, port) in [
+            ("https://example.com", "example.com", 443),
+            ("HTTPS://Example.COM./", "example.com.", 443),
+            ("https://a_b.example:8443/x/api/v1/", "a_b.example", 8443),
+            ("https://example.com/@localhost:1", "example.com", 443),
+            ("https://[2001:DB8::1]/x", "2001:db8::1", 443),
+            (
+                "https://[::ffff:127.0.0.1]:65535",
+                "::ffff:127.0.0.1",
+                65535,
+            ),
+            ("http://localhost", "localhost", 80),
+            ("http://LOCALHOST:1/api/v1", "localhost", 1),
+            ("http://127.255.255.254:0080", "127.255.255.254", 80),
+            ("http://[0::1]:8080", "0::1", 8080),
+        ] {
+            let checked = base_url(url).unwrap_or_else(|rule| panic!("{url}: {rule}"));
+            assert_eq!((checked.host.as_str(), checked.port), (host, port), "{url}");
+            let uri: Uri = checked.text.parse().unwrap();
+            assert_eq!(uri.host().unwrap().trim_matches(['[', ']']), host, "{url}");
+            let default = if checked.tls { 443 } else { 80 };
+            assert_eq!(uri.port_u16().unwrap_or(default), port, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_authority_that_could_be_read_in_two_ways_is_refused() {
+        for url in [
+            "http://localhost@example.com",
+            "http://localhost:80@example.com",
+            "http://example.com@localhost",
+            "http://localhost\\@example.com",
+            "http://localhost#@example.com",
+            "http://localhost?@example.com",
+            "http://127.0.0.1.example.com",
+            "http://[::1]example.com",
+            "http://[::1].example.com",
+            "http://[::1%25lo]",
+            "http://::1",
+            "http://127.1",
+            "http://2130706433",
+            "http://0x7f.0.0.1",
+            "http://localhost:80:80",
+            "http://localhost:+80",
+            "https://example.com:443@127.0.0.1",
+            "https://example.com%2f@127.0.0.1",
+            "https://[::1]:80]",
+        ] {
+            assert!(base_url(url).is_err(), "{url}");
+        }
+    }
+}

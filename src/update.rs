@@ -418,6 +418,27 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_is_cut_names_what_cut_it() {
+        let server = TestServer::start().unwrap();
+        let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{";
+        let cfg = server.config();
+        let (result, _) = call(&server, cfg, [Fault::Raw(cut.to_vec())]);
+        let error = result.unwrap_err();
+        assert_eq!(error.outcome(), Outcome::Unknown);
+        assert_eq!((error.status(), error.body()), (Some(200), Some("{")));
+        let shown = format!("{error:?}");
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(
+            lines[..2],
+            [
+                "unknown whether applied: the API answered 200 with a body that is not this customer",
+                "caused by: the body did not come to its end",
+            ]
+        );
+        assert_eq!(lines.len(), 3, "{shown}");
+    }
+
+    #[test]
     fn a_timeout_of_zero_tries_nothing() {
         let server = TestServer::start().unwrap();
         let cfg = server.config().timeout(Duration::ZERO);

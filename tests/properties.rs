@@ -292,7 +292,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(256))]
+    #![proptest_config(cases(128))]
 
     #[test]
     fn bytes_for_an_answer_are_never_a_customer(bytes in answer_bytes()) {
