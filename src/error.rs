@@ -434,15 +434,18 @@ impl Said {
         match self {
             Self::Text(text) if !text.trim().is_empty() => Some(text.clone()),
             Self::List(items) => joined(items.iter().filter_map(Self::words).collect()),
-            Self::Map(map) => ["message", "detail", "error", "title"]
+            Self::Map(map) => WORDY
                 .iter()
                 .find_map(|key| self.get(key).words())
                 .or_else(|| {
                     let each = |(key, value): &(String, Self)| {
-                        // So comes a number, where a program has serde_json's
-                        // `arbitrary_precision` on.
-                        let number = key == "$serde_json::private::Number";
-                        (!number).then(|| Some(format!("{key} {}", value.words()?)))?
+                        // Those had nothing to say. To ask them again would double the
+                        // work at each level: a body of 2 kB would keep us for ever.
+                        // As the last one comes a number, where a program has
+                        // serde_json's `arbitrary_precision` on.
+                        let skipped =
+                            WORDY.contains(&key.as_str()) || key == "$serde_json::private::Number";
+                        (!skipped).then(|| Some(format!("{key} {}", value.words()?)))?
                     };
                     joined(map.iter().filter_map(each).collect())
                 }),
@@ -511,6 +514,9 @@ impl<'de> Visitor<'de> for SaidVisitor {
 fn steers_text(c: char) -> bool {
     matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
+
+/// The keys under which an object has its message, the likeliest first.
+const WORDY: [&str; 4] = ["message", "detail", "error", "title"];
 
 /// How many characters of the server's words Display shows.
 const SHOWN: usize = 300;

@@ -200,6 +200,17 @@ fn an_error_body_of_any_depth_is_survived() {
 }
 
 #[test]
+fn an_error_body_that_says_nothing_at_any_depth_is_read_at_once() {
+    // A reader that looks twice at each level would look 2^120 times.
+    for key in ["message", "detail", "error", "title", "other"] {
+        let open = format!(r#"{{"{key}":"#).repeat(120);
+        let body = format!(r#"{{"errors":{open}null{}}}"#, "}".repeat(120));
+        let error = refused(422, body.as_bytes());
+        assert_eq!(error.api().unwrap().message(), None, "{key}");
+    }
+}
+
+#[test]
 fn no_secret_shows_in_what_the_server_said() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(0).build().unwrap();
