@@ -100,11 +100,20 @@ pub(crate) fn attempt<T>(deadline: Option<Instant>, run: impl FnOnce() -> T) -> 
         passed: "no answer within the timeout",
         progress: Progress::Held,
     };
-    // A logger that makes calls of its own would run inside of this one.
-    let outer = ATTEMPT.replace(attempt);
+    // A logger that makes calls of its own would run inside of this one, and may
+    // catch a panic of them.
+    let _outer = Outer(ATTEMPT.replace(attempt));
     let result = run();
-    let sent = ATTEMPT.replace(outer).progress == Progress::Sent;
-    (result, sent)
+    (result, ATTEMPT.get().progress == Progress::Sent)
+}
+
+/// The attempt that goes on when this one has ended, by a panic too.
+struct Outer(Attempt);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        ATTEMPT.set(self.0);
+    }
 }
 
 /// Runs a step of an attempt that must end within `most`, or sooner where the
@@ -589,3 +598,26 @@ pub(crate) const BUFFER: usize = 16 * 1024;
 
 /// How long a read or write blocks before it looks at the clock again.
 const WAKE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{catch_unwind, resume_unwind};
+
+    use super::*;
+
+    #[test]
+    fn an_attempt_inside_of_another_leaves_it_as_it_was_also_by_a_panic() {
+        let ((), sent) = attempt(None, || {
+            ATTEMPT.set(Attempt {
+                progress: Progress::Sent,
+                ..ATTEMPT.get()
+            });
+            let over = Some(Instant::now());
+            assert!(!attempt(over, || assert!(left().is_err())).1);
+            let inner = catch_unwind(|| attempt(over, || resume_unwind(Box::new(()))));
+            assert!(inner.is_err());
+            assert_eq!(left().unwrap(), None);
+        });
+        assert!(sent);
+    }
+}
