@@ -228,9 +228,10 @@ impl<In: Transport> Connector<In> for Dial {
 fn dial(addrs: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for (i, addr) in addrs.iter().enumerate() {
-        let connected = match left()? {
-            Some(left) if i + 1 < addrs.len() => TcpStream::connect_timeout(addr, left / 2),
-            Some(left) => TcpStream::connect_timeout(addr, left),
+        let share = left()?.map(|left| if i + 1 < addrs.len() { left / 2 } else { left });
+        let connected = match share {
+            // Zero is refused, and nothing connects in less.
+            Some(share) => TcpStream::connect_timeout(addr, share.max(Duration::from_millis(1))),
             None => TcpStream::connect(addr),
         };
         match connected {
