@@ -149,3 +149,68 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// How long the body of a refusal is waited for.
 const REFUSAL: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fault, TestServer};
+
+    fn fail(server: &TestServer, fault: Fault) -> Failure {
+        let cfg = server.config().build().unwrap();
+        server.fail_next(fault);
+        match send(&cfg, TestServer::CUSTOMER_ID, "{}", None) {
+            Ok(answer) => panic!("{}", answer.status),
+            Err(failure) => failure,
+        }
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_as_the_system_told_it() {
+        let server = TestServer::start().unwrap();
+        let failure = fail(&server, Fault::Reset);
+        assert!(failure.sent);
+        let cause: &io::Error = failure.cause.downcast_ref().unwrap();
+        assert_eq!(cause.kind(), io::ErrorKind::ConnectionReset);
+        assert!(cause.raw_os_error().is_some(), "{cause:?}");
+    }
+
+    #[test]
+    fn an_answer_that_breaks_the_protocol_is_told_without_its_words() {
+        let server = TestServer::start().unwrap();
+        let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(1 << 15));
+        for (answer, told) in [
+            (long.as_str(), "the head of the answer is too long"),
+            (
+                "HTTP/1.1 jane@example.com\r\n\r\n",
+                "the answer is not HTTP/1.1",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: jane\r\n\r\n",
+                "the answer is not HTTP/1.1",
+            ),
+        ] {
+            let failure = fail(&server, Fault::Raw(answer.into()));
+            assert!(failure.sent && !failure.passing);
+            assert_eq!(failure.cause.to_string(), told);
+        }
+    }
+
+    #[test]
+    fn a_name_is_forgotten_once_it_leads_nowhere() {
+        let server = TestServer::start().unwrap();
+        let url = server.base_url().replace("127.0.0.1", "localhost");
+        let cfg = server.config().base_url(url).build().unwrap();
+        let call = || send(&cfg, TestServer::CUSTOMER_ID, "{}", None);
+        assert_eq!(call().ok().unwrap().status, 422);
+        assert!(cfg.names().is_any_known());
+
+        // The address was right: something came of it.
+        server.fail_next(Fault::CloseAfterReading);
+        assert!(call().err().unwrap().sent);
+        assert!(cfg.names().is_any_known());
+
+        drop(server);
+        assert!(!call().err().unwrap().sent);
+        assert!(!cfg.names().is_any_known());
+    }
+}

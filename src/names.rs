@@ -116,6 +116,12 @@ impl Names {
         self.lock().known = None;
     }
 
+    /// Whether a name is remembered.
+    #[cfg(test)]
+    pub(crate) fn is_any_known(&self) -> bool {
+        self.lock().known.is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock, and the state is always whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
