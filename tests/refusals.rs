@@ -1,7 +1,9 @@
 //! What the client makes of answers that are not 2xx.
 
 use std::error::Error as _;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use paywithsoap::testing::{Fault, TestServer};
@@ -446,6 +448,30 @@ fn the_test_server_refuses_as_the_api_does() {
         "not applied: the API answered 422: Email has already been taken"
     );
     assert_eq!(error.request_id(), Some("req_3"));
+}
+
+#[test]
+fn the_test_server_survives_a_body_of_any_depth() {
+    let mut value = String::from("\"no\"");
+    for _ in 0..17 {
+        let text = format!("{}{value}{}", "[".repeat(120), "]".repeat(120));
+        let text = serde_json::to_string(&text).unwrap();
+        value = format!(r#"{{"$serde_json::private::RawValue":{text}}}"#);
+    }
+    let server = TestServer::start().unwrap();
+    let body = format!(r#"{{"email":{value}}}"#);
+    let mut stream = TcpStream::connect(&server.base_url()["http://".len()..]).unwrap();
+    write!(
+        stream,
+        "PATCH /api/v1/customers/{ID} HTTP/1.1\r\nauthorization: {}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        server.api_key(),
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 422 "), "{answer}");
 }
 
 fn patch() -> CustomerPatch {
