@@ -508,6 +508,18 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_at_most_2048_bytes_long() {
+        let url = |length| {
+            format!(
+                "http://{}@proxy:1",
+                "u".repeat(length - "http://@proxy:1".len())
+            )
+        };
+        assert!(proxy(&url(2048)).is_ok());
+        assert_eq!(proxy(&url(2049)), Err("must be at most 2048 bytes long"));
+    }
+
+    #[test]
     fn an_authority_that_could_be_read_in_two_ways_is_refused() {
         for url in [
             "http://localhost@example.com",
