@@ -520,6 +520,15 @@ mod tests {
     }
 
     #[test]
+    fn a_host_name_is_at_most_253_bytes_long() {
+        let label = "a".repeat(63);
+        let url = |last| format!("https://{label}.{label}.{label}.{}", "b".repeat(last));
+        assert!(base_url(&url(61)).is_ok());
+        assert!(base_url(&(url(61) + "./")).is_ok());
+        assert!(base_url(&url(62)).is_err());
+    }
+
+    #[test]
     fn an_authority_that_could_be_read_in_two_ways_is_refused() {
         for url in [
             "http://localhost@example.com",

@@ -353,6 +353,10 @@ mod tests {
                 error.api().unwrap().message(),
                 Some(&*format!("no {status}"))
             );
+            assert_eq!(
+                format!("{:?}", error.api().unwrap()),
+                format!("ApiError {{ status: {status}, text: .. }}")
+            );
             assert_eq!(error.is_transient(), status == 429);
             assert_eq!(
                 error.to_string(),
