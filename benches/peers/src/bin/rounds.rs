@@ -128,7 +128,7 @@ fn chart(panels: &[(&str, &[Row])]) -> String {
     for (title, rows) in panels {
         // A client that connects anew each time would squeeze the others: its
         // bar is cut, and says so.
-        let most = 3.0 * ours(rows);
+        let most = 3.5 * ours(rows);
         let _ = writeln!(
             body,
             r#"<text x="0" y="{}" class="title">{title}, warm call, microseconds (ratio to paywithsoap)</text>"#,
