@@ -30,8 +30,8 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::config::{Config, ConfigBuilder};
 use crate::customer::NAMES;
@@ -458,6 +458,7 @@ impl State {
         let updated_at = customer
             .get("updated_at")
             .and_then(|before| OffsetDateTime::parse(before.as_str()?, &Rfc3339).ok())
+            .and_then(|before| before.checked_to_offset(UtcOffset::UTC))
             .and_then(|before| before.checked_add(time::Duration::MILLISECOND))
             .map_or(now, |next| next.max(now));
         customer.insert("updated_at".into(), timestamp(updated_at).into());

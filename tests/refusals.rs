@@ -451,6 +451,18 @@ fn the_test_server_refuses_as_the_api_does() {
 }
 
 #[test]
+fn the_test_server_moves_updated_at_on_also_where_it_lies_ahead() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().build().unwrap();
+    server.add_customer(r#"{"id":"cus_2","updated_at":"2999-01-01T01:30:00+02:00"}"#);
+    let customer = update_customer(&cfg, "cus_2", &patch()).unwrap();
+    assert_eq!(
+        customer.json(),
+        r#"{"id":"cus_2","email":"june.roe@example.com","updated_at":"2998-12-31T23:30:00.001Z"}"#
+    );
+}
+
+#[test]
 fn the_test_server_survives_a_body_of_any_depth() {
     let mut value = String::from("\"no\"");
     for _ in 0..17 {
