@@ -345,6 +345,23 @@ proptest! {
     }
 }
 
+#[test]
+fn the_debug_of_a_patch_tells_which_fields_are_set() {
+    let patch = CustomerPatch::new()
+        .last_name("Doe")
+        .email("jane@example.com");
+    assert_eq!(
+        format!("{patch:?}"),
+        "CustomerPatch { email: .., last_name: .. }"
+    );
+    let patch = patch.email("jane");
+    assert_eq!(
+        format!("{patch:?}"),
+        "CustomerPatch { email: Violation { field: \"email\", rule: \"must be an e-mail address, \
+         like customer@example.com: there is no `@`\" }, last_name: .. }"
+    );
+}
+
 /// So many cases of each property, or more in the measure in which
 /// `PROPTEST_CASES` is more than its default of 256.
 fn cases(cases: u32) -> ProptestConfig {
