@@ -32,7 +32,8 @@ Environment:
   SOAP_API_KEY             the API key; without it, a test server is started
   SOAP_API_URL             the base URL; without it, the sandbox
 
-Exit code: 0 applied, 1 the call failed, 2 the input is wrong and nothing was sent.
+Exit code: 0 applied, or nothing to send (--dry-run, --help); 1 the call failed,
+or its result could not be printed; 2 the input is wrong, and nothing was sent.
 ";
 
 struct Args {
@@ -44,22 +45,23 @@ struct Args {
 fn main() -> ExitCode {
     let args = match parse(Parser::from_env()) {
         Ok(Some(args)) => args,
-        Ok(None) => return print(HELP),
+        Ok(None) => return shown(print(HELP)),
         Err(error) => return wrong_input(&[error]),
     };
-    let has_key = std::env::var_os("SOAP_API_KEY").is_some_and(|key| !key.is_empty());
-    if has_key {
-        return run(Config::from_env(), &args);
-    }
-    match TestServer::start() {
-        Ok(server) => {
-            eprintln!(
-                "SOAP_API_KEY is not set: using a test server at {}",
-                server.base_url()
-            );
-            run(server.config().build(), &args)
-        }
-        Err(error) => failed(&format!("no test server: {error}")),
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match (is_set("SOAP_API_KEY"), is_set("SOAP_API_URL")) {
+        (true, _) if args.dry_run => dry_run(Some(Config::from_env()), &args),
+        (true, _) => run(Config::from_env(), &args),
+        (false, true) => wrong_input(&["SOAP_API_KEY must be set where SOAP_API_URL is"]),
+        (false, false) if args.dry_run => dry_run(None, &args),
+        (false, false) => match TestServer::start() {
+            Ok(server) => {
+                let url = server.base_url();
+                eprintln!("SOAP_API_KEY is not set: using a test server at {url}");
+                run(server.config().build(), &args)
+            }
+            Err(error) => failed(&format!("no test server: {error}")),
+        },
     }
 }
 
@@ -69,27 +71,20 @@ fn run(cfg: Result<Config, Error>, args: &Args) -> ExitCode {
         Ok(cfg) if violations.is_empty() => cfg,
         Ok(_) | Err(_) => return wrong_input(&violations),
     };
-    if args.dry_run {
-        return match args.patch.to_json() {
-            Ok(json) => {
-                eprintln!(
-                    "not sent: PATCH {}/api/v1/customers/{}",
-                    cfg.base_url(),
-                    args.id
-                );
-                print(&json)
-            }
-            Err(error) => failed(&error),
-        };
-    }
     match update_customer(&cfg, &args.id, &args.patch) {
-        Ok(customer) => match serde_json::to_string_pretty(&customer) {
-            Ok(json) => print(&json),
-            Err(error) => failed(&format!("applied, but not printable: {error}")),
-        },
+        Ok(customer) => {
+            let json = serde_json::to_string_pretty(&customer).map_err(io::Error::from);
+            match json.and_then(|json| print(&json)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed(&format!("applied, but it cannot be printed: {error}")),
+            }
+        }
         Err(error) => {
             // Debug is the message and its causes, a line each.
             eprintln!("{error:?}");
+            if let Some(id) = error.request_id() {
+                eprintln!("request id: {id}");
+            }
             match error.outcome() {
                 Outcome::NotApplied => eprintln!("The customer is unchanged."),
                 Outcome::Unknown => eprintln!("Look at the customer before you try again."),
@@ -97,6 +92,17 @@ fn run(cfg: Result<Config, Error>, args: &Args) -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+fn dry_run(cfg: Option<Result<Config, Error>>, args: &Args) -> ExitCode {
+    let cfg = cfg.transpose();
+    let violations = violations(cfg.as_ref().err(), args);
+    let (Ok(cfg), Ok(json), []) = (cfg, args.patch.to_json(), &violations[..]) else {
+        return wrong_input(&violations);
+    };
+    let base_url = cfg.as_ref().map_or("", Config::base_url);
+    eprintln!("not sent: PATCH {base_url}/api/v1/customers/{}", args.id);
+    shown(print(&json))
 }
 
 /// Everything that is wrong with settings, id and patch, before anything is
@@ -144,9 +150,13 @@ fn parse(mut parser: Parser) -> Result<Option<Args>, lexopt::Error> {
     }))
 }
 
-/// Prints a text on its own lines; a closed pipe is no reason to panic.
-fn print(text: &str) -> ExitCode {
-    match writeln!(io::stdout(), "{}", text.trim_end()) {
+/// Prints a text; a closed pipe is no reason to panic.
+fn print(text: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", text.trim_end())
+}
+
+fn shown(printed: io::Result<()>) -> ExitCode {
+    match printed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&format!("cannot print: {error}")),
     }
