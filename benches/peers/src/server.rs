@@ -68,7 +68,7 @@ pub fn serve() {
     println!("http://{}", plain.local_addr().unwrap());
     println!("https://{}", tls.local_addr().unwrap());
     println!("{}", file.display());
-    thread::spawn(move || accept(&plain, |stream| answer(stream)));
+    thread::spawn(move || accept(&plain, answer));
     accept(&tls, move |stream| {
         let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
         answer(StreamOwned::new(connection, stream))
