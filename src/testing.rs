@@ -4,7 +4,6 @@
 //! # Example
 //!
 //! ```
-//! use std::time::Duration;
 //! use paywithsoap::testing::{Fault, TestServer};
 //! use paywithsoap::{CustomerPatch, Outcome, update_customer};
 //!
@@ -53,7 +52,9 @@ pub struct TestServer {
 }
 
 /// A request that arrived whole.
-#[derive(Clone, Debug, Eq, PartialEq)]
+///
+/// Its [`Debug`] shows neither the key nor the body.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Request {
     /// The method, like `PATCH`.
     pub method: String,
@@ -513,6 +514,25 @@ impl State {
                     .and_then(Value::as_str)
                     .is_some_and(|taken| taken.eq_ignore_ascii_case(value))
         })
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self
+            .headers
+            .iter()
+            .map(|(name, value)| match name.to_ascii_lowercase().as_str() {
+                "authorization" => (name, ".."),
+                _ => (name, value.as_str()),
+            })
+            .collect();
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("headers", &headers)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
     }
 }
 
