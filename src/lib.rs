@@ -12,8 +12,9 @@
 //! # let cfg = server.config().build()?;
 //! # #[cfg(any())]
 //! let cfg = Config::sandbox(&api_key)?;
+//! let id = "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V";
 //! let patch = CustomerPatch::new().first_name("Jane").phone_number("5551234567");
-//! let customer = update_customer(&cfg, "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V", &patch)?;
+//! let customer = update_customer(&cfg, id, &patch)?;
 //! assert_eq!(customer.phone_number.as_deref(), Some("5551234567"));
 //! # Ok(())
 //! # }
@@ -45,9 +46,11 @@
 //!
 //! Neither the API key nor the customer's data shows in any `Debug` output, in
 //! any error's `Display`, or in log records at DEBUG or above. (At TRACE, ureq
-//! logs raw bytes; turn the targets `ureq` and `ureq_proto` down.) What the
-//! server said stays available as it came, by [`Error::body`],
-//! [`ApiError::message`] and [`Customer::json`].
+//! logs raw bytes; turn the targets `ureq` and `ureq_proto` down.) Where an
+//! error quotes the server, the key and every value of the patch of four or
+//! more characters are masked; data that the server words in another way is
+//! not known, and shows. What the server said stays available as it came, by
+//! [`Error::body`], [`ApiError::message`] and [`Customer::json`].
 //!
 //! # What it does not do
 //!
