@@ -98,7 +98,7 @@ impl Config {
         let mut builder = Self::builder("");
         builder.api_key = env_text(KEY_VARIABLE).and_then(|key| match key {
             Some(key) => checked_key(KEY_VARIABLE, key),
-            None => Err(Violation::new(KEY_VARIABLE, "must be set to the API key")),
+            None => Err(Violation::new(KEY_VARIABLE, "must be set to your API key")),
         });
         builder.base_url = env_text(URL_VARIABLE)
             .and_then(|url| checked_base_url(URL_VARIABLE, url.as_deref().unwrap_or(SANDBOX)));
@@ -255,7 +255,8 @@ impl ConfigBuilder {
     }
 
     /// Sets how many times a call is tried again where that is safe: where
-    /// nothing was sent, and after 408, 425 and 429. Defaults to 2; 0 means a
+    /// nothing was sent, after 408, 425 and 429, and wherever
+    /// [`retry_unknown`](Self::retry_unknown) allows it. Defaults to 2; 0 means a
     /// single attempt.
     ///
     /// The wait before retry number k is min(8 s, 0.5 s * 2^(k-1)) times a
@@ -268,8 +269,9 @@ impl ConfigBuilder {
     }
 
     /// Sets whether a call is tried again also where nobody knows whether it
-    /// was applied: after a lost answer, and after 500, 502, 503, 504 and 520
-    /// to 524. Defaults to false.
+    /// was applied: after a connection that was lost before the answer, and
+    /// after 500, 502, 503, 504 and 520 to 524; not after 2xx with a body that
+    /// cannot be read. Defaults to false.
     ///
     /// The change may then be applied twice, and undo a change that somebody
     /// else made in between.
@@ -568,7 +570,9 @@ mod tls {
                 // The TLS backends skip what they cannot parse, and would then
                 // trust fewer roots than were given.
                 Ok(_) | Err(_) => {
-                    return Err(refuse("must be PEM with certificates in good order"));
+                    return Err(refuse(
+                        "must be valid PEM: a block is damaged, or is no certificate",
+                    ));
                 }
             }
         }
@@ -630,7 +634,10 @@ mod tls {
 
     pub(super) fn check_system_roots(asked: bool) -> Result<(), Violation> {
         if asked {
-            return Err(Violation::new("system_roots", NO_TLS));
+            return Err(Violation::new(
+                "system_roots",
+                "must be false without the feature `platform-verifier`",
+            ));
         }
         Ok(())
     }

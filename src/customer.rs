@@ -19,6 +19,9 @@ use crate::field;
 /// that is absent, null or not of the documented form is `None` here, and as
 /// it came in [`json`](Self::json).
 ///
+/// Dates and times are [`time::Date`] and [`time::OffsetDateTime`], of the crate
+/// `time` 0.3: add it to your own dependencies to work with them.
+///
 /// Serializing writes the nine fields in the order of the API's page, null for
 /// `None`, times in RFC 3339. Comparing compares those nine. [`Debug`] shows
 /// the id and the two times, and of the rest only whether it is there.
@@ -77,7 +80,9 @@ impl Customer {
                 // Only where, and not what: serde_json may quote the body.
                 let reason = match error.classify() {
                     Category::Data => Unreadable::NoCustomer,
-                    Category::Eof | Category::Io | Category::Syntax => Unreadable::Json {
+                    Category::Eof if text.trim().is_empty() => Unreadable::Empty,
+                    Category::Eof => Unreadable::Early,
+                    Category::Io | Category::Syntax => Unreadable::Json {
                         line: error.line(),
                         column: error.column(),
                     },
@@ -185,6 +190,8 @@ impl Serialize for Customer {
 #[derive(Debug)]
 pub(crate) enum Unreadable {
     Cut(Box<dyn StdError + Send + Sync>),
+    Early,
+    Empty,
     Json { line: usize, column: usize },
     NoCustomer,
     OtherId,
@@ -203,7 +210,9 @@ impl fmt::Display for Unreadable {
                     "the body is not JSON, from line {line} column {column} on"
                 )
             }
-            Self::NoCustomer => f.write_str("the body is not a JSON object with one id"),
+            Self::Early => f.write_str("the body is JSON that ends too early"),
+            Self::Empty => f.write_str("the body is empty"),
+            Self::NoCustomer => f.write_str("the body is not a JSON object with an id"),
             Self::OtherId => f.write_str("the body has another id than was asked for"),
             Self::Status => f.write_str("the status is neither 200 nor 201"),
             Self::TooLong => f.write_str("the body is longer than 1 MiB"),
@@ -216,7 +225,9 @@ impl StdError for Unreadable {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Cut(cause) => Some(&**cause),
-            Self::Json { .. }
+            Self::Early
+            | Self::Empty
+            | Self::Json { .. }
             | Self::NoCustomer
             | Self::OtherId
             | Self::Status

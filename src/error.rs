@@ -13,7 +13,8 @@ use crate::field::Violation;
 ///
 /// Its [`Display`](fmt::Display) starts with `not applied: ` or `unknown
 /// whether applied: `, and holds neither the API key nor any value of the
-/// patch of four or more characters. [`Debug`] prints the same, then a line
+/// patch of four or more characters: where it quotes the server, they are
+/// masked, but not what the server words in another way. [`Debug`] prints the same, then a line
 /// `caused by: ..` for each source, so that `fn main() -> Result<(), Error>`
 /// reads well.
 ///
@@ -63,10 +64,11 @@ pub enum ErrorKind {
     /// Settings, id or patch were refused here, before anything was sent:
     /// every violation, in the order of the fields.
     Invalid(Vec<Violation>),
-    /// No complete answer came: a name not found, a refused connection, a
-    /// bad certificate, a lost connection, a passed deadline.
+    /// No answer came: a name not found, a refused connection, a bad
+    /// certificate, a connection lost or a deadline passed before the head of
+    /// the answer was whole.
     Transport(Box<dyn StdError + Send + Sync>),
-    /// The server answered 2xx, but the body is not this customer.
+    /// The server answered 2xx, but the body was cut, or is not this customer.
     Unreadable(Box<dyn StdError + Send + Sync>),
 }
 
@@ -272,7 +274,7 @@ impl fmt::Display for Error {
             }),
             ErrorKind::Unreadable(_) => write!(
                 f,
-                "the API answered {} with a body that is not this customer",
+                "the API answered {}, but not with this customer",
                 self.status().unwrap_or_default()
             ),
         }
@@ -307,7 +309,8 @@ impl ApiError {
         self.status
     }
 
-    /// What the server said, from `error`, `message` or `errors`.
+    /// What the server said, from `error`, `message`, `errors` or `detail`: the
+    /// first of them that has words.
     ///
     /// Raw: it may quote the customer's data, and hold control characters.
     #[must_use]
@@ -315,8 +318,8 @@ impl ApiError {
         self.text.message.as_deref()
     }
 
-    /// What the server said to do, from `hint`; as raw as
-    /// [`message`](Self::message).
+    /// What the server said to do, from `hint`, or from the `hint` in `error`;
+    /// as raw as [`message`](Self::message).
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.text.hint.as_deref()

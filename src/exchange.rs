@@ -108,6 +108,11 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 /// messages quote it: those are put in other words.
 fn plain(error: ureq::Error) -> Cause {
     match error {
+        // ureq's own words for an end of stream.
+        ureq::Error::Io(error) if error.to_string() == "Peer disconnected" => {
+            let closed = "the connection was closed before the answer was whole";
+            Box::new(io::Error::new(error.kind(), closed))
+        }
         ureq::Error::Io(error) => Box::new(error),
         #[cfg(feature = "rustls")]
         ureq::Error::Rustls(error) => Box::new(error),

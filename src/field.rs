@@ -183,7 +183,7 @@ pub(crate) fn date_of_birth(value: &str) -> Checked<Date> {
         .zip(u8::try_from(day).ok())
         .and_then(|(month, day)| Date::from_calendar_date(year.into(), month, day).ok())
         .ok_or(
-            "must be a day of the calendar: this month has no such day, or the year no such month",
+            "must be a day of the calendar: there is no such month, or the month has no such day",
         )
 }
 

@@ -239,8 +239,8 @@ impl Field {
             Self::Email => "email must be a string",
             Self::FirstName => "first_name must be a string",
             Self::LastName => "last_name must be a string",
-            Self::PhoneNumber => "phone_number must be a string",
-            Self::DateOfBirth => "date_of_birth must be a string",
+            Self::PhoneNumber => r#"phone_number must be a string in quotes, like "5551234567""#,
+            Self::DateOfBirth => r#"date_of_birth must be a string in quotes, like "1990-01-31""#,
         }
     }
 

@@ -312,6 +312,7 @@ mod tests {
             ("Sun, 06 Nov 94 08:49:37 GMT", None),
             ("Sun, 06 Nov +994 08:49:37 GMT", None),
             ("Sunday, 06-Nov-1994 08:49:37 GMT", None),
+            ("Sunday 06-Nov-94 08:49:37 GMT", None),
             ("Sunday, 06-Nov-94-1 08:49:37 GMT", None),
             ("Sunday, 06-Nov 08:49:37 GMT", None),
             ("Sun 06 Nov 1994 08:49:37 GMT", None),

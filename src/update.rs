@@ -27,9 +27,10 @@ use crate::retry::{self, Retry};
 /// - [`Invalid`](crate::ErrorKind::Invalid): id or patch break a format.
 ///   Every violation is there, and nothing was sent.
 /// - [`Api`](crate::ErrorKind::Api): the server answered, and not with 2xx.
-/// - [`Transport`](crate::ErrorKind::Transport): no complete answer came.
+/// - [`Transport`](crate::ErrorKind::Transport): no answer came, or not its
+///   whole head.
 /// - [`Unreadable`](crate::ErrorKind::Unreadable): the server answered 2xx,
-///   but the body is not this customer.
+///   but the body was cut, or is not this customer.
 ///
 /// # Example
 ///
@@ -435,7 +436,7 @@ mod tests {
         assert_eq!(
             lines[..2],
             [
-                "unknown whether applied: the API answered 200 with a body that is not this customer",
+                "unknown whether applied: the API answered 200, but not with this customer",
                 "caused by: the body did not come to its end",
             ]
         );

@@ -147,7 +147,9 @@ fn reads_an_id_however_json_writes_it() {
 
 #[test]
 fn a_body_that_is_not_this_customer_is_unreadable() {
-    const NO_CUSTOMER: &str = "the body is not a JSON object with one id";
+    const NO_CUSTOMER: &str = "the body is not a JSON object with an id";
+    const EARLY: &str = "the body is JSON that ends too early";
+    const EMPTY: &str = "the body is empty";
     const OTHER: &str = "the body has another id than was asked for";
     let json = |column| format!("the body is not JSON, from line 1 column {column} on");
     let long = |n: usize| format!(r#"{{"id":"{ID}","x":"{}"}}"#, "x".repeat(n));
@@ -187,13 +189,14 @@ fn a_body_that_is_not_this_customer_is_unreadable() {
         ("true".into(), NO_CUSTOMER.into()),
         ("200".into(), NO_CUSTOMER.into()),
         ("[]".into(), NO_CUSTOMER.into()),
-        (String::new(), json(0)),
+        (String::new(), EMPTY.into()),
+        (" \n".into(), EMPTY.into()),
         ("OK".into(), json(1)),
         ("<html>".into(), json(1)),
-        ("\u{FEFF}".into(), json(0)),
+        ("\u{FEFF}".into(), EMPTY.into()),
         (format!("\u{FEFF}\u{FEFF}{{\"id\":\"{ID}\"}}"), json(1)),
-        (format!(r#"{{"id":"{ID}""#), json(44)),
-        (format!(r#"{{"id":"{ID}","email":"a@b"#), json(57)),
+        (format!(r#"{{"id":"{ID}""#), EARLY.into()),
+        (format!(r#"{{"id":"{ID}","email":"a@b"#), EARLY.into()),
         (format!(r#"{{"id":"{ID}",}}"#), json(46)),
         (format!(r#"{{"id":"{ID}"}}{{}}"#), json(46)),
         (format!(r#"{{"id":"{ID}"}} x"#), json(47)),
@@ -447,9 +450,7 @@ fn check_unreadable(error: &Error, status: u16) {
     assert_eq!(error.retry_after(), None);
     assert_eq!(
         error.to_string(),
-        format!(
-            "unknown whether applied: the API answered {status} with a body that is not this customer"
-        )
+        format!("unknown whether applied: the API answered {status}, but not with this customer")
     );
 }
 

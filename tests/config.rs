@@ -94,7 +94,8 @@ fn a_build_without_tls_refuses_https() {
 #[test]
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 fn root_certificates_must_be_certificates() {
-    const ORDER: &str = "root_certificates must be PEM with certificates in good order";
+    const ORDER: &str =
+        "root_certificates must be valid PEM: a block is damaged, or is no certificate";
     const NONE: &str = "root_certificates must hold at least one PEM block `BEGIN CERTIFICATE`";
     let block = |label: &str, base64: &str| {
         format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
@@ -254,10 +255,10 @@ fn from_env_takes_key_and_url_from_the_environment() {
             vec![("SOAP_API_KEY", "key"), local],
             "http://127.0.0.1:1 direct",
         ),
-        (vec![local], "SOAP_API_KEY must be set to the API key"),
+        (vec![local], "SOAP_API_KEY must be set to your API key"),
         (
             vec![("SOAP_API_KEY", ""), local],
-            "SOAP_API_KEY must be set to the API key",
+            "SOAP_API_KEY must be set to your API key",
         ),
         (
             vec![("SOAP_API_KEY", "Bearer key"), local],
@@ -277,7 +278,7 @@ fn from_env_takes_key_and_url_from_the_environment() {
         ),
         (
             vec![("SOAP_API_URL", " ")],
-            "SOAP_API_KEY must be set to the API key; SOAP_API_URL must be visible ASCII only: \
+            "SOAP_API_KEY must be set to your API key; SOAP_API_URL must be visible ASCII only: \
              a host name in its xn-- form, a path %-encoded",
         ),
     ] {

@@ -155,7 +155,7 @@ fn phone_numbers_are_refused_with_what_would_be_right() {
 #[test]
 fn dates_of_birth_are_refused_with_what_would_be_right() {
     const CALENDAR: &str = "date_of_birth must be a day of the calendar: \
-        this month has no such day, or the year no such month";
+        there is no such month, or the month has no such day";
     const SPACE: &str = "date_of_birth must be written YYYY-MM-DD: drop the white space around it";
     const TIME: &str =
         "date_of_birth must be written YYYY-MM-DD: drop what follows the day, such as a time";

@@ -275,25 +275,28 @@ fn refuses_what_is_no_map_of_fields_to_strings() {
         (r#"{"last_name":["S3CRET"]}"#, "last_name must be a string"),
         (
             r#"{"phone_number":5551234567}"#,
-            "phone_number must be a string",
+            r#"phone_number must be a string in quotes, like "5551234567""#,
         ),
         (
             r#"{"phone_number":-5551234567}"#,
-            "phone_number must be a string",
+            r#"phone_number must be a string in quotes, like "5551234567""#,
         ),
         (
             r#"{"phone_number":5551234567.5}"#,
-            "phone_number must be a string",
+            r#"phone_number must be a string in quotes, like "5551234567""#,
         ),
         (
             r#"{"phone_number":55512345675551234567555123456755512345675551234567}"#,
-            "phone_number must be a string",
+            r#"phone_number must be a string in quotes, like "5551234567""#,
         ),
         (
             r#"{"date_of_birth":{"S3CRET":1}}"#,
-            "date_of_birth must be a string",
+            r#"date_of_birth must be a string in quotes, like "1990-01-31""#,
         ),
-        (r#"{"date_of_birth":{}}"#, "date_of_birth must be a string"),
+        (
+            r#"{"date_of_birth":{}}"#,
+            r#"date_of_birth must be a string in quotes, like "1990-01-31""#,
+        ),
         ("null", NO_MAP),
         ("true", NO_MAP),
         ("5551234567", NO_MAP),

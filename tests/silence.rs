@@ -276,8 +276,8 @@ fn a_main_that_returns_the_error_reads_well() {
     let cut = stderr("unreadable");
     assert!(
         cut.contains(
-            "Error: unknown whether applied: the API answered 200 with a body that is not this \
-             customer\ncaused by: the body has another id than was asked for\n"
+            "Error: unknown whether applied: the API answered 200, but not with this customer\n\
+             caused by: the body has another id than was asked for\n"
         ),
         "{cut}"
     );

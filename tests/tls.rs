@@ -445,7 +445,7 @@ mod with_tls {
         ] {
             assert_eq!(
                 build(pem),
-                "not applied: root_certificates must be PEM with certificates in good order",
+                "not applied: root_certificates must be valid PEM: a block is damaged, or is no certificate",
                 "{pem}"
             );
         }
