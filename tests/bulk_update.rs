@@ -39,7 +39,7 @@ fn every_line_has_a_result_in_input_order() {
         {\"id\":\"cus_none\",\"last_name\":\"Doe\"}\n";
     let mut input = input.to_vec();
     input.extend(" ".repeat(70_000).into_bytes());
-    input.extend(b"\n{\"id\":\"cus_a\",\"first_name\":\"Zo\xC3\xAB\"}");
+    input.extend(b"\n{\"id\":\"cus_a\",\"first_name\":\"Zo\xC3\xAB\"}\n[\"cus_a\"]");
     fs::write(&bench.input, input).unwrap();
 
     let output = bench.run(&[]);
@@ -65,7 +65,7 @@ fn every_line_has_a_result_in_input_order() {
                 "the line is not JSON from column 2 on"
             ),
             (6, json!(null), "bad_line", "id must be a string"),
-            (7, json!(null), "bad_line", "there is no id"),
+            (7, json!(null), "bad_line", "id is missing"),
             (8, json!(null), "bad_line", rule),
             (9, json!(null), "bad_line", "email must be a string"),
             (10, json!(null), "bad_line", "the line is not UTF-8"),
@@ -89,6 +89,12 @@ fn every_line_has_a_result_in_input_order() {
                 "the line is longer than 65536 bytes"
             ),
             (15, json!("cus_a"), "applied", ""),
+            (
+                16,
+                json!(null),
+                "bad_line",
+                "the line must be an object with id and the fields to change"
+            ),
         ]
     );
     let fields = |record: &Value| -> Vec<String> {
@@ -106,7 +112,7 @@ fn every_line_has_a_result_in_input_order() {
     let said = String::from_utf8(output.stderr).unwrap();
     let sum = said.lines().last().unwrap();
     assert!(
-        sum.starts_with("14 lines: 2 applied, 3 not applied, 9 bad, in "),
+        sum.starts_with("15 lines: 2 applied, 3 not applied, 10 bad, in "),
         "{sum}"
     );
     assert!(
@@ -307,26 +313,40 @@ fn a_result_of_another_id_does_not_count_and_a_mended_line_is_sent() {
 fn a_file_that_holds_something_else_is_left_as_it_is() {
     let bench = Bench::new("a_file_that_holds_something_else");
     bench.write_input(&lines(3, 3, 1));
-    for (option, text) in [
-        ("--resume", "{\"id\":\"cus_a\"}\n"),
-        ("--resume", "no line end"),
-        (
-            "--resume",
-            "{\"line\":1,\"id\":\"cus_a\",\"outcome\":\"applied\"}\n\0\0\0",
-        ),
-        (
-            "--results",
-            "{\"line\":1,\"id\":\"cus_a\",\"outcome\":\"applied\"}\n",
-        ),
+    let result = "{\"line\":1,\"id\":\"cus_a\",\"outcome\":\"applied\"}\n";
+    let not_empty = "it is not empty: continue it with --resume, or choose another name";
+    let no_result = |line| format!("this is not a results file: line {line} is not a result");
+    for (option, text, message) in [
+        ("--resume", "{\"id\":\"cus_a\"}\n", no_result(1)),
+        ("--resume", "no line end", no_result(1)),
+        ("--resume", &format!("{result}\0\0\0"), no_result(2)),
+        ("--results", result, not_empty.to_owned()),
     ] {
         fs::write(&bench.results, text).unwrap();
         let output = bench.run(&[option, bench.results.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(2), "{text:?}");
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            format!("bulk_update: {}: {message}\n", bench.results.display())
+        );
         assert_eq!(fs::read_to_string(&bench.results).unwrap(), text);
     }
     fs::remove_file(&bench.results).unwrap();
     assert_eq!(bench.run(&bench.resume_args()).status.code(), Some(2));
     assert_eq!(bench.server.requests().len(), 0);
+}
+
+#[test]
+fn a_number_of_threads_that_cannot_be_is_refused() {
+    let bench = Bench::new("a_number_of_threads");
+    for number in ["0", "65", "four"] {
+        let output = bench.run(&["--threads", number]);
+        assert_eq!(output.status.code(), Some(2), "{number}");
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            "bulk_update: --threads must be 1 to 64; --help tells more\n"
+        );
+    }
 }
 
 #[test]

@@ -96,6 +96,7 @@ pub(crate) fn count(mut reader: impl Read) -> io::Result<u64> {
 fn read(text: &[u8]) -> Result<Update, String> {
     let text = std::str::from_utf8(text).map_err(|_| "the line is not UTF-8".to_owned())?;
     serde_json::from_str(text).map_err(|error| match error.classify() {
+        Category::Data if !text.starts_with('{') => format!("the line must be {AN_UPDATE}"),
         // Less serde_json's ` at line 1 column 7`: it is not line 1.
         Category::Data => {
             let message = error.to_string();
@@ -120,14 +121,14 @@ impl<'de> Visitor<'de> for UpdateVisitor {
     type Value = Update;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with `id` and the fields to change")
+        f.write_str(AN_UPDATE)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Update, A::Error> {
         let mut id = None;
         let rest = WithoutId { map, id: &mut id };
         let patch = CustomerPatch::deserialize(MapAccessDeserializer::new(rest))?;
-        let id = id.ok_or_else(|| A::Error::custom("there is no id"))?;
+        let id = id.ok_or_else(|| A::Error::custom("id is missing"))?;
         Ok(Update { id, patch })
     }
 }
@@ -165,6 +166,8 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutId<'_, A> {
         self.map.next_value_seed(seed)
     }
 }
+
+const AN_UPDATE: &str = "an object with id and the fields to change";
 
 /// The longest line that is read: five fields of the greatest length, escaped,
 /// need less than a quarter of it.

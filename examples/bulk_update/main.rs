@@ -111,10 +111,10 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
             Arg::Long("results") => options.results = Some(parser.value()?.into()),
             Arg::Long("resume") => options.resume = Some(parser.value()?.into()),
             Arg::Long("threads") => {
-                options.threads = parser.value()?.parse_with(|text| match text.parse() {
-                    Ok(threads @ 1..=64) => Ok(threads),
-                    _ => Err("it must be 1 to 64"),
-                })?;
+                options.threads = match parser.value()?.parse() {
+                    Ok(threads @ 1..=64) => threads,
+                    Ok(_) | Err(_) => return Err("--threads must be 1 to 64".into()),
+                };
             }
             Arg::Long("dry-run") => options.dry_run = true,
             Arg::Long("help") | Arg::Short('h') => return Ok(None),

@@ -135,7 +135,7 @@ impl Results {
             && file.metadata()?.len() > 0
         {
             return Err(io::Error::other(
-                "it has something in it: go on with --resume, or take another name",
+                "it is not empty: continue it with --resume, or choose another name",
             ));
         }
         Ok(results)
@@ -320,7 +320,7 @@ impl Part {
         let mut bytes = Vec::new();
         let head = match self.reader.read_until(b'\n', &mut bytes)? {
             0 => None,
-            _ => Some(record(bytes)?),
+            _ => Some(record(bytes).ok_or_else(|| io::Error::other("it has just been changed"))?),
         };
         Ok(std::mem::replace(&mut self.head, head))
     }
@@ -346,18 +346,20 @@ impl Shape {
         }
         let mut reader = BufReader::new(file);
         let mut last = 0;
+        let mut number = 0;
         loop {
+            number += 1;
             let mut bytes = Vec::new();
             let read = reader.read_until(b'\n', &mut bytes)?;
             if bytes.last() != Some(&b'\n') {
                 shape.torn = read > 0;
                 // Some other file must not lose its last line.
                 if bytes.iter().zip(START.as_bytes()).any(|(a, b)| a != b) {
-                    return Err(no_result(&bytes));
+                    return Err(no_result(number));
                 }
                 return Ok(shape);
             }
-            let line = record(bytes)?.line;
+            let line = record(bytes).ok_or_else(|| no_result(number))?.line;
             if line <= last {
                 if shape.second.is_some() {
                     return Err(io::Error::other("its results are not in order"));
@@ -370,26 +372,21 @@ impl Shape {
     }
 }
 
-fn record(bytes: Vec<u8>) -> io::Result<Record> {
-    let read = |value: &Value| {
-        Some(Record {
-            line: value["line"].as_u64()?,
-            id: value["id"].as_str().map(str::to_owned),
-            applied: value["outcome"].as_str()? == APPLIED,
-            text: String::new(),
-        })
-    };
-    let found = serde_json::from_slice(&bytes).ok().as_ref().and_then(read);
-    match (found, String::from_utf8(bytes)) {
-        (Some(record), Ok(text)) => Ok(Record { text, ..record }),
-        (_, Err(error)) => Err(no_result(error.as_bytes())),
-        (None, Ok(text)) => Err(no_result(text.as_bytes())),
-    }
+fn no_result(number: u64) -> io::Error {
+    let message = format!("this is not a results file: line {number} is not a result");
+    io::Error::other(message)
 }
 
-fn no_result(bytes: &[u8]) -> io::Error {
-    let start: String = String::from_utf8_lossy(bytes).chars().take(40).collect();
-    io::Error::other(format!("a line of it is no result: {start:?}.."))
+/// The result that a line is, if it is one.
+fn record(bytes: Vec<u8>) -> Option<Record> {
+    let text = String::from_utf8(bytes).ok()?;
+    let value: Value = serde_json::from_str(&text).ok()?;
+    Some(Record {
+        line: value["line"].as_u64()?,
+        id: value["id"].as_str().map(str::to_owned),
+        applied: value["outcome"].as_str()? == APPLIED,
+        text,
+    })
 }
 
 /// Drops a torn last line, and makes one part of two.
