@@ -188,6 +188,59 @@ fn a_dry_run_sends_nothing_and_shows_every_mistake() {
 }
 
 #[test]
+fn settings_that_are_wrong_start_nothing_and_have_the_names_of_their_variables() {
+    let bench = Bench::new("settings_that_are_wrong");
+    bench.write_input(&lines(3, 3, 1));
+    let url = "SOAP_API_URL must start with `https://`, or with `http://` for this machine";
+    let key = "SOAP_API_KEY must be visible ASCII characters only: \
+        no space, control or other character";
+    for (of_key, of_url, message) in [
+        ("a-key", "nonsense", url.to_owned()),
+        ("a key", "nonsense", format!("{key}; {url}")),
+        (
+            "",
+            "http://localhost",
+            "SOAP_API_KEY must be set where SOAP_API_URL is".to_owned(),
+        ),
+    ] {
+        for dry_run in [&["--dry-run"][..], &[]] {
+            let output = bench
+                .command()
+                .env("SOAP_API_KEY", of_key)
+                .env("SOAP_API_URL", of_url)
+                .args(bench.results_args())
+                .args(dry_run)
+                .arg(&bench.input)
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(2), "{dry_run:?}");
+            assert_eq!(
+                String::from_utf8(output.stderr).unwrap(),
+                format!("bulk_update: {message}\n")
+            );
+            assert!(!bench.results.exists());
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_needs_no_key() {
+    let bench = Bench::new("a_dry_run_needs_no_key");
+    bench.write_input(&lines(3, 3, 1));
+    let output = bench
+        .command()
+        .env_remove("SOAP_API_KEY")
+        .env_remove("SOAP_API_URL")
+        .arg("--dry-run")
+        .arg(&bench.input)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("3 lines: 3 would be sent, in "), "{said}");
+}
+
+#[test]
 fn lines_of_one_id_are_sent_in_input_order() {
     let bench = Bench::new("lines_of_one_id");
     let input = lines(300, 3, 7);

@@ -18,7 +18,6 @@ mod results;
 mod run;
 
 use std::env;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -28,8 +27,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lexopt::{Arg, ValueExt};
-use paywithsoap::Config;
 use paywithsoap::testing::TestServer;
+use paywithsoap::{Config, Error, Violation};
 
 use crate::input::Lines;
 use crate::progress::{Progress, say};
@@ -193,25 +192,23 @@ fn spawn(
 
 /// The API to talk to, and the test server if it is one.
 fn settings(dry_run: bool) -> Result<(Config, Option<TestServer>), String> {
-    let variable = |name| match env::var_os(name).map(OsString::into_string) {
-        None => Ok(None),
-        Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Some(Err(_)) => Err(format!("{name} must be UTF-8")),
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let from_env = match (is_set(KEY), is_set(URL)) {
+        // Names the variables in what is wrong with them.
+        (true, _) => Some(Config::from_env().map_err(|error| wrong(&error))?),
+        (false, true) => return Err(format!("{KEY} must be set where {URL} is")),
+        (false, false) => None,
     };
-    let (builder, server) = match variable("SOAP_API_KEY")? {
+    let (builder, server) = match from_env {
         // A timeout of zero checks everything, and tries nothing; this URL does
         // without TLS.
         _ if dry_run => {
             let cfg = Config::builder("dry-run").base_url("http://localhost");
             (cfg.timeout(Duration::ZERO), None)
         }
-        Some(key) => {
-            let builder = Config::builder(&key);
-            let builder = match variable("SOAP_API_URL")? {
-                Some(url) => builder.base_url(url),
-                None => builder,
-            };
-            (builder, None)
+        Some(cfg) => {
+            let key = env::var(KEY).unwrap_or_default();
+            (Config::builder(&key).base_url(cfg.base_url()), None)
         }
         None => {
             let server = TestServer::start().map_err(|error| format!("no test server: {error}"))?;
@@ -220,8 +217,18 @@ fn settings(dry_run: bool) -> Result<(Config, Option<TestServer>), String> {
     };
     // The run tries again by itself, so that one pause is for all threads.
     let builder = builder.user_agent("bulk_update").max_retries(0);
-    let cfg = builder.build().map_err(|error| error.to_string())?;
+    let cfg = builder.build().map_err(|error| wrong(&error))?;
     Ok((cfg, server))
+}
+
+/// What is wrong with the settings.
+fn wrong(error: &Error) -> String {
+    let violations: Vec<_> = error
+        .violations()
+        .iter()
+        .map(Violation::to_string)
+        .collect();
+    violations.join("; ")
 }
 
 /// Hands every line over that is not known to be applied.
@@ -297,3 +304,6 @@ fn finish(
 fn at(path: &Path) -> impl Fn(io::Error) -> String {
     move |error| format!("{}: {error}", path.display())
 }
+
+const KEY: &str = "SOAP_API_KEY";
+const URL: &str = "SOAP_API_URL";
