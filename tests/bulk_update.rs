@@ -13,6 +13,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::env;
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use paywithsoap::testing::{Fault, TestServer};
 use serde_json::{Map, Value, json};
+use socket2::{Domain, Socket, Type};
 
 #[test]
 fn every_line_has_a_result_in_input_order() {
@@ -515,6 +518,84 @@ fn a_refused_key_stops_the_run() {
     assert!(bench.server.requests().len() <= 4);
 }
 
+/// The pause of all threads, and what it is for.
+#[test]
+fn a_pause_says_why() {
+    let bench = Bench::new("a_pause_says_why");
+    bench.write_input(&lines(1, 1, 1));
+    bench.server.fail_next(respond(429, Some("3600")));
+    let child = bench
+        .command()
+        .arg(&bench.input)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap();
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stderr.read_line(&mut said).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(
+        said,
+        "paused for 3600 s: not applied: the API answered 429\n"
+    );
+}
+
+/// A failure that does not pass, so that the run does not try for long.
+#[test]
+#[cfg(feature = "rustls")]
+fn an_api_that_does_not_speak_tls_stops_the_run() {
+    use std::io::{self, Read, Write};
+    use std::net::TcpListener;
+
+    let bench = Bench::new("an_api_that_does_not_speak_tls");
+    let input = lines(500, 500, 9);
+    bench.write_input(&input);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // Closed with something unread, it would be reset, which passes.
+            let hello = stream.read(&mut [0; 4096]);
+            let _ = hello.and_then(|_| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+            let _ = io::copy(&mut stream, &mut io::sink());
+        }
+    });
+    let output = bench
+        .command()
+        .env("SOAP_API_URL", url)
+        .args(bench.results_args())
+        .arg(&bench.input)
+        .output()
+        .unwrap();
+    bench.assert_not_reached(&output);
+    assert_eq!(bench.run(&bench.resume_args()).status.code(), Some(0));
+    bench.assert_all_applied(&input);
+}
+
+#[test]
+#[ignore = "takes half a minute: the pauses before the run gives up"]
+fn a_dead_network_stops_the_run() {
+    let bench = Bench::new("a_dead_network");
+    bench.write_input(&lines(500, 500, 9));
+    // Bound, so that nobody else gets the port, and not listening.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+    socket.bind(&any.into()).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    let output = bench
+        .command()
+        .env("SOAP_API_URL", format!("http://127.0.0.1:{port}"))
+        .args(bench.results_args())
+        .arg(&bench.input)
+        .output()
+        .unwrap();
+    let said = bench.assert_not_reached(&output);
+    let pause = "paused for 8 s: not applied: the API was not reached: ";
+    assert!(said.starts_with(pause), "{said}");
+}
+
 #[test]
 fn a_run_that_is_killed_again_and_again_ends_as_an_unbroken_one() {
     let number = |name, default| env::var(name).map_or(default, |text| text.parse().unwrap());
@@ -706,6 +787,22 @@ impl Bench {
             .iter()
             .map(|record| record["outcome"].as_str().unwrap());
         outcomes.map(str::to_owned).collect()
+    }
+
+    /// The run gave up after a line for each thread. Answers what it said.
+    #[track_caller]
+    fn assert_not_reached(&self, output: &Output) -> String {
+        let said = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        let results = self.results.display();
+        let end = format!(
+            "\nstopped: the API cannot be reached\nto send what is left: --resume {results}\n"
+        );
+        assert!(said.ends_with(&end), "{said}");
+        let outcomes = self.outcomes();
+        assert!((1..=4).contains(&outcomes.len()), "{outcomes:?}");
+        assert!(outcomes.iter().all(|outcome| outcome == "not_applied"));
+        said
     }
 
     #[track_caller]

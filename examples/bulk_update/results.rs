@@ -68,13 +68,7 @@ impl Finding {
             CallOutcome::NotApplied => Outcome::NotApplied,
             CallOutcome::Unknown => Outcome::Unknown,
         };
-        let mut message = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            message.push_str(": ");
-            message.push_str(&cause.to_string());
-            source = cause.source();
-        }
+        let message = with_causes(error);
         let violations: Value = error
             .violations()
             .iter()
@@ -111,6 +105,18 @@ impl Finding {
             problem: None,
         }
     }
+}
+
+/// What an error says, and its causes, on one line.
+pub(crate) fn with_causes(error: &Error) -> String {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    message
 }
 
 /// Where results are written to.

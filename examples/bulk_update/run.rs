@@ -8,12 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use paywithsoap::testing::TestServer;
-use paywithsoap::{Config, Outcome as CallOutcome, update_customer};
+use paywithsoap::{Config, Error, ErrorKind, Outcome as CallOutcome, update_customer};
 use serde_json::json;
 
 use crate::input::{Line, Update};
 use crate::progress::Progress;
-use crate::results::{Finding, Outcome, Results};
+use crate::results::{Finding, Outcome, Results, with_causes};
 
 /// What the threads share.
 pub(crate) struct Run {
@@ -40,6 +40,9 @@ struct State {
     counts: Counts,
     /// Nothing is sent before.
     resume_at: Instant,
+    /// How often in a row the API was not reached, failures of the same time
+    /// counted once.
+    unreached: u32,
     /// No line will follow.
     ended: bool,
     /// Why nothing is sent any more.
@@ -95,6 +98,7 @@ impl Run {
                 results,
                 counts: Counts::default(),
                 resume_at: Instant::now(),
+                unreached: 0,
                 ended: false,
                 stopped: None,
                 broken: false,
@@ -219,11 +223,16 @@ impl Run {
         let Update { id, patch } = &job.update;
         for attempt in 1.. {
             let error = match update_customer(&self.cfg, id, patch) {
-                Ok(customer) => return Finding::applied(job.line, &customer),
+                Ok(customer) => {
+                    self.lock().unreached = 0;
+                    return Finding::applied(job.line, &customer);
+                }
                 Err(error) => error,
             };
+            if !error.violations().is_empty() {
+                return Finding::failed(job.line, id, &error);
+            }
             if !self.sends
-                && error.violations().is_empty()
                 && let Ok(body) = patch.to_json()
             {
                 return Finding::would_send(job.line, id, &body);
@@ -234,13 +243,7 @@ impl Run {
             let again = attempt < ATTEMPTS
                 && error.is_transient()
                 && error.outcome() == CallOutcome::NotApplied;
-            let backoff = Duration::from_millis(500 << attempt.min(5)) / 2;
-            let wait = match error.retry_after() {
-                Some(wait) => wait.min(WAIT_MOST),
-                None if again => backoff,
-                None => Duration::ZERO,
-            };
-            self.slow_down(wait);
+            self.slow_down(&error, attempt, again);
             if !again || !self.wait() {
                 return Finding::failed(job.line, id, &error);
             }
@@ -248,14 +251,41 @@ impl Run {
         unreachable!("the loop above has no end of its own")
     }
 
-    /// Makes all threads wait so long before they send again: a server that
-    /// has too much to do means all of them.
-    fn slow_down(&self, wait: Duration) {
-        let resume_at = Instant::now() + wait;
+    /// Makes all threads wait before they send again: a server that has too
+    /// much to do means all of them, and none of them reaches what another
+    /// cannot reach. Stops the run where that lasts.
+    fn slow_down(&self, error: &Error, attempt: u32, again: bool) {
+        let now = Instant::now();
         let mut state = self.lock();
+        let unreached = matches!(error.kind(), ErrorKind::Transport(_))
+            && error.outcome() == CallOutcome::NotApplied;
+        let failures = if unreached {
+            // Counted for all lines together: each by itself would wait out the
+            // attempts of all others before it had made its own.
+            if state.unreached == 0 || now >= state.resume_at {
+                state.unreached += 1;
+            }
+            if state.unreached >= ATTEMPTS || !error.is_transient() {
+                let reason = || "the API cannot be reached".to_owned();
+                state.stopped.get_or_insert_with(reason);
+                self.changed.notify_all();
+                return;
+            }
+            state.unreached
+        } else {
+            state.unreached = 0;
+            attempt
+        };
+        let backoff = Duration::from_millis(500 << failures.min(5)) / 2;
+        let wait = match error.retry_after() {
+            Some(wait) => wait.min(WAIT_MOST),
+            None if again => backoff,
+            None => Duration::ZERO,
+        };
+        let resume_at = now + wait;
         if resume_at > state.resume_at + Duration::from_secs(5) {
-            self.progress
-                .note(&format!("paused for {} s", wait.as_secs()));
+            let (wait, error) = (wait.as_secs(), with_causes(error));
+            self.progress.note(&format!("paused for {wait} s: {error}"));
         }
         state.resume_at = state.resume_at.max(resume_at);
     }
@@ -345,7 +375,7 @@ impl State {
 /// makes to be sent again at most.
 const WINDOW: usize = 128;
 
-/// How often a line is tried at most.
+/// How often a line is tried at most, and an API that is not reached.
 const ATTEMPTS: u32 = 8;
 
 /// The longest that the API can make the threads wait at a time.
