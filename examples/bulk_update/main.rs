@@ -31,7 +31,7 @@ use paywithsoap::testing::TestServer;
 use paywithsoap::{Config, Error, Violation};
 
 use crate::input::Lines;
-use crate::progress::{Progress, say};
+use crate::progress::{Progress, lines, say};
 use crate::results::{Earlier, Results};
 use crate::run::{Counts, Run, StopOnPanic};
 
@@ -268,16 +268,15 @@ fn finish(
         (counts.unknown, "unknown"),
         (counts.bad, "bad"),
     ];
-    let lines: u64 = parts.iter().map(|(count, _)| count).sum();
+    let total: u64 = parts.iter().map(|(count, _)| count).sum();
     let parts: Vec<_> = parts
         .iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    let sum = match lines {
+    let sum = match total {
         0 => "no lines".to_owned(),
-        1 => format!("1 line: {}", parts.join(", ")),
-        _ => format!("{lines} lines: {}", parts.join(", ")),
+        _ => format!("{}: {}", lines(total), parts.join(", ")),
     };
     say(&format!("{sum}, in {:.1} s", elapsed.as_secs_f64()));
     let open = counts.open() > 0;

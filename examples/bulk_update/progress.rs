@@ -27,11 +27,11 @@ impl Progress {
             let (bar, template) = match total() {
                 Some(total) => (
                     ProgressBar::new(total),
-                    "[{bar:30}] {pos} of {len} lines, {rate}, {eta} left",
+                    "[{bar:30}] {lines}, {rate}, {eta} left",
                 ),
                 None => (
                     ProgressBar::new_spinner(),
-                    "{spinner} {pos} lines, {rate}, {elapsed}",
+                    "{spinner} {lines}, {rate}, {elapsed}",
                 ),
             };
             let style = ProgressStyle::with_template(template).expect("the templates are right");
@@ -39,7 +39,14 @@ impl Progress {
                 // It is drawn into memory, which cannot fail.
                 let _ = write!(out, "{:.0}/s", state.per_sec());
             };
-            bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
+            let lines = |state: &ProgressState, out: &mut dyn fmt::Write| {
+                let _ = match state.len() {
+                    Some(total) => write!(out, "{} of {}", state.pos(), lines(total)),
+                    None => write!(out, "{}", lines(state.pos())),
+                };
+            };
+            let style = style.with_key("rate", rate).with_key("lines", lines);
+            bar.set_style(style.progress_chars("=> "));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -54,7 +61,7 @@ impl Progress {
 
     /// Counts a line that is done.
     pub(crate) fn advance(&self) {
-        let lines = self.lines.fetch_add(1, Ordering::Relaxed) + 1;
+        let count = self.lines.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(bar) = &self.bar {
             bar.inc(1);
             return;
@@ -64,7 +71,7 @@ impl Progress {
         {
             *noted = Instant::now();
             let seconds = self.started.elapsed().as_secs().max(1);
-            self.note(&format!("{lines} lines, {}/s", lines / seconds));
+            self.note(&format!("{}, {}/s", lines(count), count / seconds));
         }
     }
 
@@ -91,6 +98,14 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// So many lines, in words.
+pub(crate) fn lines(count: u64) -> String {
+    match count {
+        1 => "1 line".to_owned(),
+        _ => format!("{count} lines"),
     }
 }
 
