@@ -385,19 +385,20 @@ pub(crate) struct Secret<'a> {
 /// Puts `[name]` where a secret of four or more characters stands, whatever
 /// its ASCII case: servers lower-case e-mail addresses.
 fn redact(text: &str, secrets: &[Secret<'_>]) -> String {
-    let mut secrets: Vec<_> = secrets
-        .iter()
-        .filter(|secret| secret.value.chars().count() >= 4)
-        .collect();
-    // The longest first, or a name would spoil the e-mail address it is part of.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.len()));
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let found = secrets.iter().find(|secret| {
-            rest.get(..secret.value.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(secret.value))
-        });
+        let stands_here = |secret: &&Secret<'_>| {
+            secret.value.chars().nth(3).is_some()
+                && rest
+                    .get(..secret.value.len())
+                    .is_some_and(|head| head.eq_ignore_ascii_case(secret.value))
+        };
+        // The longest, or a name would spoil the e-mail address it is part of.
+        let found = secrets
+            .iter()
+            .filter(stands_here)
+            .max_by_key(|secret| secret.value.len());
         if let Some(secret) = found {
             shown.extend(["[", secret.name, "]"]);
             rest = &rest[secret.value.len()..];
