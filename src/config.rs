@@ -345,7 +345,7 @@ impl ConfigBuilder {
             Some(pem) => tls::specific_roots(&pem).map(Some),
             None => Ok(None),
         };
-        let system_roots = tls::check_system_roots(self.system_roots);
+        let system_roots = checked_system_roots(self.system_roots);
         match (
             self.api_key,
             self.base_url,
@@ -454,6 +454,17 @@ fn checked_proxy(field: &'static str, url: &str) -> Result<BaseUrl, Violation> {
     .map_err(|rule| Violation::new(field, rule))
 }
 
+fn checked_system_roots(asked: bool) -> Result<(), Violation> {
+    if asked && !cfg!(feature = "platform-verifier") {
+        return Err(Violation::new(
+            "system_roots",
+            "must be false without the feature `platform-verifier` \
+             (native-tls trusts the system's roots as it is)",
+        ));
+    }
+    Ok(())
+}
+
 /// The text of an environment variable; an empty one counts as unset.
 fn env_text(name: &'static str) -> Result<Option<String>, Violation> {
     match env::var_os(name) {
@@ -546,17 +557,6 @@ mod tls {
 
     use crate::field::Violation;
 
-    pub(super) fn check_system_roots(asked: bool) -> Result<(), Violation> {
-        if asked && !cfg!(feature = "platform-verifier") {
-            return Err(Violation::new(
-                "system_roots",
-                "must be false without the feature `platform-verifier` \
-                 (native-tls trusts the system's roots as it is)",
-            ));
-        }
-        Ok(())
-    }
-
     pub(super) fn specific_roots(pem: &[u8]) -> Result<RootCerts, Violation> {
         let refuse = |rule| Violation::new("root_certificates", rule);
         let mut certificates = Vec::new();
@@ -631,16 +631,6 @@ mod tls {
 
     use super::NO_TLS;
     use crate::field::Violation;
-
-    pub(super) fn check_system_roots(asked: bool) -> Result<(), Violation> {
-        if asked {
-            return Err(Violation::new(
-                "system_roots",
-                "must be false without the feature `platform-verifier`",
-            ));
-        }
-        Ok(())
-    }
 
     pub(super) fn specific_roots(_: &[u8]) -> Result<Infallible, Violation> {
         Err(Violation::new("root_certificates", NO_TLS))

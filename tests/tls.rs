@@ -19,8 +19,10 @@ fn https_is_refused_without_a_tls_feature() {
              enable the crate's feature `rustls` or `native-tls`"
         )
     };
-    let fields = ["base_url", "proxy", "root_certificates", "system_roots"];
-    assert_eq!(violations, fields.map(needs));
+    let system_roots = "system_roots must be false without the feature `platform-verifier` \
+                        (native-tls trusts the system's roots as it is)";
+    let [base_url, proxy, roots] = ["base_url", "proxy", "root_certificates"].map(needs);
+    assert_eq!(violations, [base_url, proxy, roots, system_roots.into()]);
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
