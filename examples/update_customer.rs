@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
 use paywithsoap::testing::TestServer;
-use paywithsoap::{Config, CustomerPatch, Error, ErrorKind, Outcome, Violation, update_customer};
+use paywithsoap::{Config, CustomerPatch, Error, Outcome, Violation, update_customer};
 
 const HELP: &str = "\
 Updates one customer, and prints it as the API answers.
@@ -116,7 +116,6 @@ fn violations(cfg: Option<&Error>, args: &Args) -> Vec<Violation> {
     let input = input.err();
     cfg.into_iter()
         .chain(&input)
-        .filter(|error| matches!(error.kind(), ErrorKind::Invalid(_)))
         .flat_map(Error::violations)
         .cloned()
         .collect()

@@ -346,6 +346,53 @@ fn a_resumed_run_that_was_killed_leaves_no_stale_result_to_trust() {
 }
 
 #[test]
+fn an_answer_that_is_odd_json_is_resumed_from() {
+    let bench = Bench::new("an_answer_that_is_odd_json");
+    let input = [
+        json!({"id": "cus_a", "first_name": "One"}),
+        json!({"id": "cus_b", "first_name": "Two"}),
+    ];
+    bench.write_input(&input);
+    // A customer to the client, but no value that serde_json can hold.
+    bench.server.fail_next(Fault::Respond {
+        status: 200,
+        headers: Vec::new(),
+        body: br#"{"id":"cus_a","x":"\ud800","y":1e999}"#.to_vec(),
+    });
+    let first = [&bench.results_args()[..], &["--threads", "1"]].concat();
+    assert_eq!(bench.run(&first).status.code(), Some(0));
+    let args = bench.resume_args();
+    let output = bench.run(&args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(bench.sent("cus_a").len(), 1);
+    assert_eq!(bench.sent("cus_b").len(), 1);
+}
+
+#[test]
+#[ignore = "takes five seconds"]
+fn a_failure_late_in_the_run_pauses_nothing() {
+    let bench = Bench::new("a_failure_late_in_the_run");
+    bench.write_input(&[
+        json!({"id": "cus_a", "first_name": "One"}),
+        json!({"id": "cus_b", "first_name": "Two"}),
+    ]);
+    // Longer than a pause must be to be told of.
+    bench
+        .server
+        .fail_next(Fault::Delay(Duration::from_millis(5200)));
+    bench.server.fail_next(Fault::Respond {
+        status: 422,
+        headers: Vec::new(),
+        body: b"{}".to_vec(),
+    });
+    let args = [&bench.results_args()[..], &["--threads", "1"]].concat();
+    let output = bench.run(&args);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("paused"), "{said}");
+}
+
+#[test]
 fn a_result_of_another_id_does_not_count_and_a_mended_line_is_sent() {
     let bench = Bench::new("a_result_of_another_id");
     fs::write(

@@ -22,6 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-env-changed={name}");
     }
 
+    if is_set(URL) && !is_set(KEY) {
+        return Err(format!("{KEY} must be set where {URL} is").into());
+    }
     let patch: CustomerPatch = serde_json::from_str(&fs::read_to_string("customer.json")?)?;
     patch.check()?;
     let strict = env::var(STRICT).is_ok_and(|value| value == "1");

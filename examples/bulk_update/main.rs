@@ -166,10 +166,13 @@ fn start(options: &Options) -> Result<ExitCode, String> {
 
     let started = Instant::now();
     let run = Arc::new(Run::new(cfg, server, !options.dry_run, progress, results));
-    // Detached: where the run stops, it may be waiting for input.
+    let workers: Vec<_> = (0..options.threads)
+        .map(|_| spawn(&run, Run::work))
+        .collect::<Result<_, _>>()?;
+    // The last to start: until it does, nothing is sent. Detached: where the run
+    // stops, it may be waiting for input.
     spawn(&run, move |run| read(run, input, earlier))?;
-    let workers = (0..options.threads).map(|_| spawn(&run, Run::work));
-    for worker in workers.collect::<Result<Vec<_>, _>>()? {
+    for worker in workers {
         // A panic has stopped the run.
         let _ = worker.join();
     }

@@ -12,13 +12,14 @@
 //! id was sent after it. The second part shows which were, so reading both
 //! withdraws such results, and they are sent again in their turn.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use paywithsoap::{Customer, Error, Outcome as CallOutcome};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 /// What became of a line.
@@ -386,11 +387,17 @@ fn no_result(number: u64) -> io::Error {
 /// The result that a line is, if it is one.
 fn record(bytes: Vec<u8>) -> Option<Record> {
     let text = String::from_utf8(bytes).ok()?;
-    let value: Value = serde_json::from_str(&text).ok()?;
+    // Not a `Value`, which refuses what an answer may hold, a lone surrogate say.
+    let fields: BTreeMap<&str, &RawValue> = serde_json::from_str(&text).ok()?;
+    let line = serde_json::from_str(fields.get("line")?.get()).ok()?;
+    let id = fields
+        .get("id")
+        .and_then(|id| serde_json::from_str(id.get()).ok());
+    let outcome: String = serde_json::from_str(fields.get("outcome")?.get()).ok()?;
     Some(Record {
-        line: value["line"].as_u64()?,
-        id: value["id"].as_str().map(str::to_owned),
-        applied: value["outcome"].as_str()? == APPLIED,
+        line,
+        id,
+        applied: outcome == APPLIED,
         text,
     })
 }

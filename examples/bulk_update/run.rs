@@ -283,7 +283,7 @@ impl Run {
             None => Duration::ZERO,
         };
         let resume_at = now + wait;
-        if resume_at > state.resume_at + Duration::from_secs(5) {
+        if resume_at > state.resume_at.max(now) + Duration::from_secs(5) {
             let (wait, error) = (wait.as_secs(), with_causes(error));
             self.progress.note(&format!("paused for {wait} s: {error}"));
         }
