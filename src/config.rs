@@ -254,8 +254,9 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets how many times a call is tried again where that is safe: where
-    /// nothing was sent, after 408, 425 and 429, and wherever
+    /// Sets how many times a call is tried again where that is safe and may
+    /// work: where nothing was sent and the failure may pass (not a bad
+    /// certificate), after 408, 425 and 429, and wherever
     /// [`retry_unknown`](Self::retry_unknown) allows it. Defaults to 2; 0 means a
     /// single attempt.
     ///
@@ -269,9 +270,10 @@ impl ConfigBuilder {
     }
 
     /// Sets whether a call is tried again also where nobody knows whether it
-    /// was applied: after a connection that was lost before the answer, and
-    /// after 500, 502, 503, 504 and 520 to 524; not after 2xx with a body that
-    /// cannot be read. Defaults to false.
+    /// was applied: after a request that got no whole head of an answer (the
+    /// connection was lost or silent, or what came is not HTTP), and after 500,
+    /// 502, 503, 504 and 520 to 524; not after 2xx with a body that cannot be
+    /// read. Defaults to false.
     ///
     /// The change may then be applied twice, and undo a change that somebody
     /// else made in between.

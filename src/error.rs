@@ -12,9 +12,9 @@ use crate::field::Violation;
 /// applied all the same.
 ///
 /// Its [`Display`](fmt::Display) starts with `not applied: ` or `unknown
-/// whether applied: `, and holds neither the API key nor any value of the
-/// patch of four or more characters: where it quotes the server, they are
-/// masked, but not what the server words in another way. [`Debug`] prints the same, then a line
+/// whether applied: `. It holds no API key: where it quotes the server, the key
+/// and every value of the patch of four or more characters are masked, but not
+/// what the server words in another way. [`Debug`] prints the same, then a line
 /// `caused by: ..` for each source, so that `fn main() -> Result<(), Error>`
 /// reads well.
 ///
@@ -48,11 +48,10 @@ struct Inner {
 }
 
 /// What is known of an answer that was not a customer.
-#[derive(Default)]
 pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) request_id: Option<String>,
-    pub(crate) body: Option<String>,
+    pub(crate) body: String,
 }
 
 /// What happened, for a `match`.
@@ -94,7 +93,6 @@ pub struct ApiError {
 
 /// The words of an error body, with a Debug that keeps them to itself: they
 /// may quote what the customer's fields hold.
-#[derive(Default)]
 struct Text {
     message: Option<String>,
     hint: Option<String>,
@@ -171,13 +169,13 @@ impl Error {
         self.0.transient
     }
 
-    /// The answer's text as it came, at most 64 KiB of it.
+    /// The answer's text, at most 64 KiB of it; U+FFFD for what is not UTF-8.
     ///
-    /// Raw: it may hold the customer's data, and control characters. Of a
+    /// Raw otherwise: it may hold the customer's data, and control characters. Of a
     /// refusal it is what had come within two seconds of the headers.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
-        self.0.answer.as_ref()?.body.as_deref()
+        Some(&self.0.answer.as_ref()?.body)
     }
 
     /// Refused here; `violations` holds at least one.
@@ -199,7 +197,7 @@ impl Error {
 
     /// Any other status. `secrets` are kept out of what Display shows.
     pub(crate) fn api_status(answer: Answered, outcome: Outcome, secrets: &[Secret<'_>]) -> Self {
-        let text = answer.body.as_deref().map(Text::read).unwrap_or_default();
+        let text = Text::read(&answer.body);
         let said = text.shown(secrets);
         let api = ApiError {
             status: answer.status,

@@ -270,8 +270,11 @@ pub(crate) fn user_agent(value: &str) -> Checked {
     }
 }
 
-/// A base URL that was checked: scheme and host in lower case, no `/` at the
-/// end, no `/api/v1`.
+/// A base URL or a proxy's URL that was checked.
+///
+/// Of a base URL, scheme and host are in lower case, with no `/` at the end and
+/// no `/api/v1`; a proxy's holds its user name and password as they were
+/// written.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct BaseUrl {
     /// The URL in its normal form.

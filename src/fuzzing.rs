@@ -32,7 +32,7 @@ pub fn refusal(body: &str, email: &str, key: &str) -> Error {
     let answered = Answered {
         status: 422,
         request_id: None,
-        body: Some(body.into()),
+        body: body.into(),
     };
     let secret = |name, value| Secret { name, value };
     let secrets = [secret("email", email), secret("api_key", key)];

@@ -124,8 +124,8 @@ impl CustomerPatch {
         Ok(serde_json::to_string(&Body(self)).expect("strings under string keys are always JSON"))
     }
 
-    /// The values that are set and right, with their names: what must not show
-    /// in an error.
+    /// The values that are set and right, with their names: what is sent, and
+    /// what must not show in an error.
     pub(crate) fn values(&self) -> impl Iterator<Item = Secret<'_>> {
         self.slots().filter_map(|(field, slot)| {
             let value = slot.as_ref()?.as_ref().ok()?;

@@ -370,6 +370,7 @@ impl Shared {
                     let answer = self.answer(&request).to_bytes(last);
                     return send(stream, &answer[..most.min(answer.len())]);
                 }
+                // Dealt with above, before the request was read.
                 Some(Fault::CloseBeforeReading | Fault::Reset) => return Ok(()),
             }
             if last {

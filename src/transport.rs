@@ -542,7 +542,7 @@ impl<T: Transport> Transport for Hold<T> {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.release(timeout)?;
-        self.inner.await_input(timeout).map_err(Cut::from_reset)
+        self.inner.await_input(timeout).map_err(Cut::from_lost)
     }
 
     fn is_open(&mut self) -> bool {
@@ -568,7 +568,7 @@ impl<T> fmt::Debug for Hold<T> {
 pub(crate) struct Cut(pub(crate) io::Error);
 
 impl Cut {
-    fn from_reset(error: Error) -> Error {
+    fn from_lost(error: Error) -> Error {
         match error {
             Error::Io(error)
                 if matches!(

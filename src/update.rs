@@ -161,7 +161,7 @@ fn answered(answer: Answer) -> Answered {
     Answered {
         status: answer.status,
         request_id: answer.request_id,
-        body: Some(body),
+        body,
     }
 }
 

@@ -176,6 +176,7 @@ fn settings(script: Script) -> Vec<ConfigBuilder> {
     });
     let with_password = |proxy| format!("http://user:proxy-password-4Hs@{proxy}");
     let plain = || Config::builder(KEY).base_url(format!("http://{addr}"));
+    // Without TLS nothing is added.
     #[allow(unused_mut)]
     let mut settings = vec![
         plain().no_proxy(),
