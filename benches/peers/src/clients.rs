@@ -91,6 +91,7 @@ const PATCH: Patch = Patch {
     phone_number: "5551234567",
 };
 
+// Read for what it costs, like the others.
 #[derive(Deserialize)]
 #[allow(dead_code)]
 struct Customer {
