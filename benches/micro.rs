@@ -38,7 +38,7 @@ fn refuse_a_field() -> CustomerPatch {
 #[divan::bench]
 fn five_fields_built_checked_and_to_json() -> String {
     let patch = five_fields();
-    patch.check().unwrap();
+    patch.validate().unwrap();
     patch.to_json().unwrap()
 }
 

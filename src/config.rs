@@ -90,7 +90,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid), with violations under the names
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with violations under the names
     /// of the variables, where `SOAP_API_KEY` is unset, where one of the two
     /// is no UTF-8 or not of its format, or where the environment's proxy is
     /// not usable.
@@ -333,7 +333,7 @@ impl ConfigBuilder {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid), with every violation: a value
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with every violation: a value
     /// that is not of its format, a proxy of the environment that is not
     /// usable, or a setting that the enabled features cannot serve.
     pub fn build(self) -> Result<Config, Error> {

@@ -17,7 +17,7 @@ use crate::field;
 ///
 /// Only `id` may be relied on: the API's sister calls leave fields out. A field
 /// that is absent, null or not of the documented form is `None` here, and as
-/// it came in [`json`](Self::json).
+/// it came in [`raw_json`](Self::raw_json).
 ///
 /// Dates and times are [`time::Date`] and [`time::OffsetDateTime`], of the crate
 /// `time` 0.3: add it to your own dependencies to work with them.
@@ -53,7 +53,7 @@ pub struct Customer {
 impl Customer {
     /// The API's answer to the byte, with all that the fields leave out.
     #[must_use]
-    pub fn json(&self) -> &str {
+    pub fn raw_json(&self) -> &str {
         &self.json
     }
 

@@ -62,13 +62,13 @@ pub enum ErrorKind {
     Api(ApiError),
     /// Settings, id or patch were refused here, before anything was sent:
     /// every violation, in the order of the fields.
-    Invalid(Vec<Violation>),
+    InvalidInput(Vec<Violation>),
     /// No answer came: a name not found, a refused connection, a bad
     /// certificate, a connection lost or a deadline passed before the head of
     /// the answer was whole.
     Transport(Box<dyn StdError + Send + Sync>),
     /// The server answered 2xx, but the body was cut, or is not this customer.
-    Unreadable(Box<dyn StdError + Send + Sync>),
+    InvalidResponse(Box<dyn StdError + Send + Sync>),
 }
 
 /// Whether a change that failed was applied all the same.
@@ -120,8 +120,8 @@ impl Error {
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         match &self.0.kind {
-            ErrorKind::Invalid(violations) => violations,
-            ErrorKind::Api(_) | ErrorKind::Transport(_) | ErrorKind::Unreadable(_) => &[],
+            ErrorKind::InvalidInput(violations) => violations,
+            ErrorKind::Api(_) | ErrorKind::Transport(_) | ErrorKind::InvalidResponse(_) => &[],
         }
     }
 
@@ -130,7 +130,9 @@ impl Error {
     pub fn api(&self) -> Option<&ApiError> {
         match &self.0.kind {
             ErrorKind::Api(api) => Some(api),
-            ErrorKind::Invalid(_) | ErrorKind::Transport(_) | ErrorKind::Unreadable(_) => None,
+            ErrorKind::InvalidInput(_)
+            | ErrorKind::Transport(_)
+            | ErrorKind::InvalidResponse(_) => None,
         }
     }
 
@@ -180,7 +182,7 @@ impl Error {
 
     /// Refused here; `violations` holds at least one.
     pub(crate) fn invalid(violations: Vec<Violation>) -> Self {
-        Self::new(ErrorKind::Invalid(violations), Outcome::NotApplied)
+        Self::new(ErrorKind::InvalidInput(violations), Outcome::NotApplied)
     }
 
     /// No complete answer.
@@ -190,7 +192,7 @@ impl Error {
 
     /// 2xx with a body that is not the customer.
     pub(crate) fn unreadable(cause: Box<dyn StdError + Send + Sync>, answer: Answered) -> Self {
-        let mut error = Self::new(ErrorKind::Unreadable(cause), Outcome::Unknown);
+        let mut error = Self::new(ErrorKind::InvalidResponse(cause), Outcome::Unknown);
         error.0.answer = Some(answer);
         error
     }
@@ -260,7 +262,7 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
-            ErrorKind::Invalid(violations) => {
+            ErrorKind::InvalidInput(violations) => {
                 for (i, violation) in violations.iter().enumerate() {
                     write!(f, "{}{violation}", if i == 0 { "" } else { "; " })?;
                 }
@@ -270,7 +272,7 @@ impl fmt::Display for Error {
                 Outcome::NotApplied => "the API was not reached",
                 Outcome::Unknown => "no complete answer from the API",
             }),
-            ErrorKind::Unreadable(_) => write!(
+            ErrorKind::InvalidResponse(_) => write!(
                 f,
                 "the API answered {}, but not with this customer",
                 self.status().unwrap_or_default()
@@ -294,8 +296,8 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0.kind {
-            ErrorKind::Transport(cause) | ErrorKind::Unreadable(cause) => Some(&**cause),
-            ErrorKind::Api(_) | ErrorKind::Invalid(_) => None,
+            ErrorKind::Transport(cause) | ErrorKind::InvalidResponse(cause) => Some(&**cause),
+            ErrorKind::Api(_) | ErrorKind::InvalidInput(_) => None,
         }
     }
 }

@@ -50,7 +50,7 @@
 //! error quotes the server, the key and every value of the patch of four or
 //! more characters are masked; data that the server words in another way is
 //! not known, and shows. What the server said stays available as it came, by
-//! [`Error::body`], [`ApiError::message`] and [`Customer::json`].
+//! [`Error::body`], [`ApiError::message`] and [`Customer::raw_json`].
 //!
 //! # What it does not do
 //!

@@ -171,7 +171,10 @@ impl Round {
         for call in calls {
             let Some(body) = &call.body else {
                 let error = call.result.as_ref().unwrap_err();
-                assert!(matches!(error.kind(), ErrorKind::Invalid(_)), "{error}");
+                assert!(
+                    matches!(error.kind(), ErrorKind::InvalidInput(_)),
+                    "{error}"
+                );
                 assert_eq!(error.outcome(), Outcome::NotApplied);
                 assert_eq!(error.attempts(), 0);
                 tally.refused_here += 1;

@@ -14,7 +14,7 @@ use crate::field::{self, Checked, Violation};
 ///
 /// A field that is not set keeps its value. A setter never fails: it keeps
 /// either a value of the right format or a [`Violation`], which
-/// [`check`](Self::check) and [`update_customer`](crate::update_customer)
+/// [`validate`](Self::validate) and [`update_customer`](crate::update_customer)
 /// report together with all others. The order of setters is irrelevant, and
 /// the last call for a field wins.
 ///
@@ -93,10 +93,10 @@ impl CustomerPatch {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid), with every violation in the
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with every violation in the
     /// order email, `first_name`, `last_name`, `phone_number`,
     /// `date_of_birth`; or with one for `patch`, if no field was set.
-    pub fn check(&self) -> Result<(), Error> {
+    pub fn validate(&self) -> Result<(), Error> {
         self.checked().map(drop).map_err(Error::invalid)
     }
 
@@ -104,7 +104,7 @@ impl CustomerPatch {
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// As [`validate`](Self::validate).
     pub fn to_json(&self) -> Result<String, Error> {
         self.checked().map_err(Error::invalid)
     }

@@ -24,12 +24,12 @@ use crate::retry::{self, Retry};
 ///
 /// The [`kind`](Error::kind) tells what happened:
 ///
-/// - [`Invalid`](crate::ErrorKind::Invalid): id or patch break a format.
+/// - [`InvalidInput`](crate::ErrorKind::InvalidInput): id or patch break a format.
 ///   Every violation is there, and nothing was sent.
 /// - [`Api`](crate::ErrorKind::Api): the server answered, and not with 2xx.
 /// - [`Transport`](crate::ErrorKind::Transport): no answer came, or not its
 ///   whole head.
-/// - [`Unreadable`](crate::ErrorKind::Unreadable): the server answered 2xx,
+/// - [`InvalidResponse`](crate::ErrorKind::InvalidResponse): the server answered 2xx,
 ///   but the body was cut, or is not this customer.
 ///
 /// # Example
@@ -415,7 +415,7 @@ mod tests {
         let (result, slept) = call(&server, cfg, faults);
         let customer = result.unwrap();
         assert_eq!(slept.len(), 3);
-        assert_eq!(customer.json(), server.customer(ID).unwrap());
+        assert_eq!(customer.raw_json(), server.customer(ID).unwrap());
         // Twice: by the attempt whose answer was lost, and by the last.
         let applied = server.into_log().applied;
         let once = (ID.to_owned(), br#"{"first_name":"Joan"}"#.to_vec());

@@ -119,10 +119,10 @@ fn functions_and_methods_have_the_signatures_that_were_promised() {
     let _: SetField<&str> = CustomerPatch::date_of_birth;
     let _: SetField<String> = CustomerPatch::date_of_birth;
     let _: fn(&CustomerPatch) -> bool = CustomerPatch::is_empty;
-    let _: fn(&CustomerPatch) -> Result<(), Error> = CustomerPatch::check;
+    let _: fn(&CustomerPatch) -> Result<(), Error> = CustomerPatch::validate;
     let _: fn(&CustomerPatch) -> Result<String, Error> = CustomerPatch::to_json;
 
-    let _: fn(&Customer) -> &str = Customer::json;
+    let _: fn(&Customer) -> &str = Customer::raw_json;
     let _: fn(&Customer) -> Option<&str> = Customer::request_id;
 
     let _: fn(&Error) -> &ErrorKind = Error::kind;
@@ -168,8 +168,8 @@ fn fields_and_variants_are_those_that_were_promised() {
     };
     let _ = |kind: ErrorKind| match kind {
         ErrorKind::Api(api) => drop::<ApiError>(api),
-        ErrorKind::Invalid(violations) => drop::<Vec<Violation>>(violations),
-        ErrorKind::Transport(cause) | ErrorKind::Unreadable(cause) => {
+        ErrorKind::InvalidInput(violations) => drop::<Vec<Violation>>(violations),
+        ErrorKind::Transport(cause) | ErrorKind::InvalidResponse(cause) => {
             drop::<Box<dyn StdError + Send + Sync>>(cause);
         }
         // Non-exhaustive, as promised.
@@ -206,7 +206,7 @@ fn fields_and_variants_are_those_that_were_promised() {
 #[test]
 fn errors_pass_through_question_marks_and_boxes() {
     fn boxed() -> Result<(), Box<dyn StdError + Send + Sync>> {
-        CustomerPatch::new().check()?;
+        CustomerPatch::new().validate()?;
         Ok(())
     }
     let error = boxed().unwrap_err();

@@ -91,7 +91,7 @@ fn an_answer_is_ok_only_once_it_is_complete_wherever_it_is_cut() {
                 } else if sent < head.unwrap() + 4 {
                     End::Lost
                 } else {
-                    End::Unreadable(200)
+                    End::InvalidResponse(200)
                 };
                 assert_eq!(
                     End::of(&result),

@@ -47,29 +47,29 @@ fn nothing_that_a_server_does_outlives_the_timeout() {
         ("trickles 103 Early Hints", End::Lost, |mut s| {
             repeat(&mut s, b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n", SLOW)
         }),
-        ("sends no body", End::Unreadable(200), |mut s| {
+        ("sends no body", End::InvalidResponse(200), |mut s| {
             write!(s, "{HEAD}content-length: 9\r\n\r\n")?;
             stall(&mut s)
         }),
-        ("trickles a body", End::Unreadable(200), |mut s| {
+        ("trickles a body", End::InvalidResponse(200), |mut s| {
             write!(s, "{HEAD}content-length: 9999\r\n\r\n")?;
             repeat(&mut s, b" ", SLOW)
         }),
         (
             "trickles a body to the end",
-            End::Unreadable(200),
+            End::InvalidResponse(200),
             |mut s| {
                 write!(s, "{HEAD}\r\n{}", customer())?;
                 repeat(&mut s, b" ", SLOW)
             },
         ),
-        ("trickles chunks", End::Unreadable(200), |mut s| {
+        ("trickles chunks", End::InvalidResponse(200), |mut s| {
             s.write_all(CHUNKED.as_bytes())?;
             repeat(&mut s, b"1\r\n \r\n", SLOW)
         }),
         (
             "trickles the size of a chunk",
-            End::Unreadable(200),
+            End::InvalidResponse(200),
             |mut s| {
                 s.write_all(CHUNKED.as_bytes())?;
                 repeat(&mut s, b"0", SLOW)
@@ -77,7 +77,7 @@ fn nothing_that_a_server_does_outlives_the_timeout() {
         ),
         (
             "trickles a chunk extension",
-            End::Unreadable(200),
+            End::InvalidResponse(200),
             |mut s| {
                 write!(s, "{CHUNKED}1;")?;
                 repeat(&mut s, b"x", SLOW)
@@ -85,19 +85,19 @@ fn nothing_that_a_server_does_outlives_the_timeout() {
         ),
         (
             "sends a chunk extension without an end",
-            End::Unreadable(200),
+            End::InvalidResponse(200),
             |mut s| {
                 write!(s, "{CHUNKED}1;")?;
                 repeat(&mut s, &[b'x'; 1000], Duration::ZERO)
             },
         ),
-        ("trickles trailers", End::Unreadable(200), |mut s| {
+        ("trickles trailers", End::InvalidResponse(200), |mut s| {
             write!(s, "{CHUNKED}0\r\n")?;
             repeat(&mut s, b"x: y\r\n", SLOW)
         }),
         (
             "sends trailers without an end",
-            End::Unreadable(200),
+            End::InvalidResponse(200),
             |mut s| {
                 write!(s, "{CHUNKED}0\r\n")?;
                 repeat(&mut s, b"x: y\r\n", Duration::ZERO)

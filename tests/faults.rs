@@ -47,7 +47,7 @@ fn every_row_of_the_table_comes_out_as_required() {
 // A table: a row a scenario.
 #[allow(clippy::too_many_lines)]
 fn run(scenario: &str) -> Vec<End> {
-    use End::{Applied, Failed, Lost, NotSent, Refused, Unreadable};
+    use End::{Applied, Failed, InvalidResponse, Lost, NotSent, Refused};
 
     if let Some(of_pool) = scenario.strip_prefix("pool: ") {
         return pool(of_pool);
@@ -156,7 +156,7 @@ fn run(scenario: &str) -> Vec<End> {
                       2\r\n{}\r\n0\r\n\r\n",
                 ),
             ),
-            Unreadable(200),
+            InvalidResponse(200),
         ),
         "Content-Length: -1" => {
             let bytes = format!(
@@ -165,8 +165,14 @@ fn run(scenario: &str) -> Vec<End> {
             );
             (one(LONG, send(bytes)), Lost)
         }
-        "body truncated, FIN" => (one(LONG, send(&ok()[..ok().len() - 1])), Unreadable(200)),
-        "body truncated, RST" => (one(LONG, reset(&ok()[..ok().len() - 1])), Unreadable(200)),
+        "body truncated, FIN" => (
+            one(LONG, send(&ok()[..ok().len() - 1])),
+            InvalidResponse(200),
+        ),
+        "body truncated, RST" => (
+            one(LONG, reset(&ok()[..ok().len() - 1])),
+            InvalidResponse(200),
+        ),
         "chunked, size overflow" => (
             one(
                 LONG,
@@ -175,14 +181,14 @@ fn run(scenario: &str) -> Vec<End> {
                       fffffffffffffffff\r\n{}\r\n0\r\n\r\n",
                 ),
             ),
-            Unreadable(200),
+            InvalidResponse(200),
         ),
         "chunked, negative size" => (
             one(
                 LONG,
                 send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n"),
             ),
-            Unreadable(200),
+            InvalidResponse(200),
         ),
         "chunked with trailers" => (
             one(LONG, send(chunked("0\r\nx-sum: 1\r\nx-more: 2\r\n\r\n"))),
@@ -190,11 +196,11 @@ fn run(scenario: &str) -> Vec<End> {
         ),
         "chunked, endless trailers" => (
             one(SHORT, endless(chunked("0\r\n"), "x-more: 2\r\n")),
-            Unreadable(200),
+            InvalidResponse(200),
         ),
         "chunked, 1 MiB chunk extension" => {
             let rest = format!("0;{}\r\n\r\n", "x".repeat(1024 * 1024));
-            (one(LONG, send(chunked(&rest))), Unreadable(200))
+            (one(LONG, send(chunked(&rest))), InvalidResponse(200))
         }
         "304" => (
             one(LONG, send("HTTP/1.1 304 Not Modified\r\n\r\n")),
@@ -205,24 +211,36 @@ fn run(scenario: &str) -> Vec<End> {
                 LONG,
                 send("HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n"),
             ),
-            Unreadable(205),
+            InvalidResponse(205),
         ),
-        "200 JSON {}" => (one(LONG, send(answer("200 OK", "{}"))), Unreadable(200)),
+        "200 JSON {}" => (
+            one(LONG, send(answer("200 OK", "{}"))),
+            InvalidResponse(200),
+        ),
         "200 nesting 200" => {
             let body = format!("{}{}", "[".repeat(200), "]".repeat(200));
-            (one(LONG, send(answer("200 OK", &body))), Unreadable(200))
+            (
+                one(LONG, send(answer("200 OK", &body))),
+                InvalidResponse(200),
+            )
         }
         "200 number 1e999" => (
             one(LONG, send(answer("200 OK", r#"{"x":1e999}"#))),
-            Unreadable(200),
+            InvalidResponse(200),
         ),
         "200 5000-digit number" => {
             let body = format!(r#"{{"x":{}}}"#, "9".repeat(5000));
-            (one(LONG, send(answer("200 OK", &body))), Unreadable(200))
+            (
+                one(LONG, send(answer("200 OK", &body))),
+                InvalidResponse(200),
+            )
         }
         r"200 NUL in string \u0000" => {
             let body = format!(r#"{{"id":"{ID}\u0000"}}"#);
-            (one(LONG, send(answer("200 OK", &body))), Unreadable(200))
+            (
+                one(LONG, send(answer("200 OK", &body))),
+                InvalidResponse(200),
+            )
         }
         "redirect 303 See Other" => (
             one(

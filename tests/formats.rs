@@ -552,23 +552,23 @@ fn a_base_url_has_one_form_however_it_is_written() {
 }
 
 fn email(value: &str) -> Option<String> {
-    message(CustomerPatch::new().email(value).check())
+    message(CustomerPatch::new().email(value).validate())
 }
 
 fn first_name(value: &str) -> Option<String> {
-    message(CustomerPatch::new().first_name(value).check())
+    message(CustomerPatch::new().first_name(value).validate())
 }
 
 fn last_name(value: &str) -> Option<String> {
-    message(CustomerPatch::new().last_name(value).check())
+    message(CustomerPatch::new().last_name(value).validate())
 }
 
 fn phone_number(value: &str) -> Option<String> {
-    message(CustomerPatch::new().phone_number(value).check())
+    message(CustomerPatch::new().phone_number(value).validate())
 }
 
 fn date_of_birth(value: &str) -> Option<String> {
-    message(CustomerPatch::new().date_of_birth(value).check())
+    message(CustomerPatch::new().date_of_birth(value).validate())
 }
 
 /// A build without TLS refuses `https`, after its format was found right.

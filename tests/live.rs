@@ -109,7 +109,7 @@ impl Live {
             match update_customer(&self.config(scheme), &self.id, &patch) {
                 Ok(after) => {
                     println!("{scheme:?}: accepted, request id {:?}", after.request_id());
-                    println!("  keys: {}", keys(after.json()));
+                    println!("  keys: {}", keys(after.raw_json()));
                     customer = Some(after);
                 }
                 Err(error) => {

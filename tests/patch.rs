@@ -38,7 +38,7 @@ fn reports_every_violation_of_id_and_patch_at_once_in_field_order() {
         "date_of_birth",
     ];
     assert_eq!(fields_of(&error), fields);
-    assert!(matches!(error.kind(), ErrorKind::Invalid(v) if v.len() == 6));
+    assert!(matches!(error.kind(), ErrorKind::InvalidInput(v) if v.len() == 6));
     assert_eq!(error.outcome(), Outcome::NotApplied);
     assert_eq!(error.attempts(), 0);
     assert!(!error.is_transient());
@@ -67,7 +67,7 @@ fn reports_an_empty_patch_after_the_id() {
 
 #[test]
 fn check_and_to_json_refuse_alike() {
-    let (check, json) = (malformed().check(), malformed().to_json());
+    let (check, json) = (malformed().validate(), malformed().to_json());
     let fields = [
         "email",
         "first_name",
@@ -80,10 +80,10 @@ fn check_and_to_json_refuse_alike() {
         assert_eq!(error.outcome(), Outcome::NotApplied);
     }
     let empty = CustomerPatch::new();
-    for error in [empty.check().unwrap_err(), empty.to_json().unwrap_err()] {
+    for error in [empty.validate().unwrap_err(), empty.to_json().unwrap_err()] {
         assert_eq!(fields_of(&error), ["patch"]);
     }
-    assert!(CustomerPatch::new().email("a@b").check().is_ok());
+    assert!(CustomerPatch::new().email("a@b").validate().is_ok());
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn the_last_call_for_a_field_wins() {
         assert_eq!(set(set(new(), "\n"), good), set(new(), good));
         assert_eq!(set(set(new(), good), "\n"), set(new(), "\n"));
         assert_eq!(set(set(new(), good), better), set(new(), better));
-        assert!(set(set(new(), "\n"), good).check().is_ok());
-        assert!(set(set(new(), good), "\n").check().is_err());
+        assert!(set(set(new(), "\n"), good).validate().is_ok());
+        assert!(set(set(new(), good), "\n").validate().is_err());
     }
 }
 

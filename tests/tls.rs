@@ -272,10 +272,10 @@ mod with_tls {
             ),
             (
                 format!("{head}content-length: {length}\r\n\r\n{short}"),
-                End::Unreadable(200),
+                End::InvalidResponse(200),
             ),
-            (format!("{head}\r\n{whole}"), End::Unreadable(200)),
-            (format!("{head}\r\n{short}"), End::Unreadable(200)),
+            (format!("{head}\r\n{whole}"), End::InvalidResponse(200)),
+            (format!("{head}\r\n{short}"), End::InvalidResponse(200)),
             (head.into(), End::Lost),
         ] {
             for server in [&TLS12, &TLS13].map(|version| tls::speaking(&[version])) {

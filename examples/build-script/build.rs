@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(format!("{KEY} must be set where {URL} is").into());
     }
     let patch: CustomerPatch = serde_json::from_str(&fs::read_to_string("customer.json")?)?;
-    patch.check()?;
+    patch.validate()?;
     let strict = env::var(STRICT).is_ok_and(|value| value == "1");
     let id = env::var(ID).unwrap_or_default();
     if is_set(KEY) && id.is_empty() {
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let time = customer["updated_at"].as_str().unwrap_or_default();
             ("applied", time.to_owned())
         }
-        Err(error) if strict || matches!(error.kind(), ErrorKind::Invalid(_)) => {
+        Err(error) if strict || matches!(error.kind(), ErrorKind::InvalidInput(_)) => {
             return Err(error.into());
         }
         Err(error) => {

@@ -44,7 +44,7 @@ pub(crate) struct Finding {
 impl Finding {
     pub(crate) fn applied(line: u64, customer: &Customer) -> Self {
         // JSON has raw line ends between its tokens only.
-        let answer = customer.json().trim_start_matches('\u{FEFF}');
+        let answer = customer.raw_json().trim_start_matches('\u{FEFF}');
         let answer = answer.trim().replace(['\n', '\r'], " ");
         let rest = format!(r#""customer":{answer}"#);
         Self::new(line, Some(&customer.id), Outcome::Applied, &rest)

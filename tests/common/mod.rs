@@ -89,7 +89,7 @@ pub(crate) enum End {
     /// No answer.
     Lost,
     /// 2xx with something else than the customer.
-    Unreadable(u16),
+    InvalidResponse(u16),
 }
 
 impl End {
@@ -106,7 +106,9 @@ impl End {
             (ErrorKind::Api(_), Outcome::Unknown, Some(status)) => Self::Failed(status),
             (ErrorKind::Transport(_), Outcome::NotApplied, None) => Self::NotSent,
             (ErrorKind::Transport(_), Outcome::Unknown, None) => Self::Lost,
-            (ErrorKind::Unreadable(_), Outcome::Unknown, Some(status)) => Self::Unreadable(status),
+            (ErrorKind::InvalidResponse(_), Outcome::Unknown, Some(status)) => {
+                Self::InvalidResponse(status)
+            }
             _ => panic!("no end of a call that was made: {error:?}"),
         }
     }
@@ -116,7 +118,7 @@ impl End {
         match self {
             Self::Applied => "Ok",
             Self::Refused(_) | Self::NotSent => "NotApplied",
-            Self::Failed(_) | Self::Lost | Self::Unreadable(_) => "Unknown",
+            Self::Failed(_) | Self::Lost | Self::InvalidResponse(_) => "Unknown",
         }
     }
 }

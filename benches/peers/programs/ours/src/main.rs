@@ -16,6 +16,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         .first_name("Jane")
         .phone_number("5551234567");
     let customer = update_customer(&cfg, "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V", &patch)?;
-    println!("{}", customer.json());
+    println!("{}", customer.raw_json());
     Ok(())
 }
