@@ -9,8 +9,8 @@ use std::time::Duration;
 use ureq::http::HeaderValue;
 
 use crate::error::Error;
-use crate::field::{self, BaseUrl, Violation};
-use crate::names::Names;
+use crate::format::{self, BaseUrl, Violation};
+use crate::resolver::Resolver;
 use crate::transport;
 
 /// The settings of calls to the API, checked, and the connections that they
@@ -37,7 +37,7 @@ pub struct Config(Arc<Settings>);
 
 struct Settings {
     agent: ureq::Agent,
-    names: Arc<Names>,
+    names: Arc<Resolver>,
     api_key: String,
     base_url: BaseUrl,
     authorization: HeaderValue,
@@ -128,7 +128,7 @@ impl Config {
         &self.0.agent
     }
 
-    pub(crate) fn names(&self) -> &Names {
+    pub(crate) fn names(&self) -> &Resolver {
         &self.0.names
     }
 
@@ -287,7 +287,7 @@ impl ConfigBuilder {
     /// to none.
     pub fn user_agent(mut self, product: impl Into<String>) -> Self {
         let product = product.into();
-        self.user_agent = match field::user_agent(&product) {
+        self.user_agent = match format::user_agent(&product) {
             Ok(()) => Ok(Some(product)),
             Err(rule) => Err(Violation::new("user_agent", rule)),
         };
@@ -377,7 +377,7 @@ impl ConfigBuilder {
                     .max_idle_connections(IDLE)
                     .max_idle_connections_per_host(IDLE);
                 let config = tls::configure(config, roots, self.system_roots).build();
-                let names = Names::new();
+                let names = Resolver::new();
                 let authorization = match self.auth_scheme {
                     AuthScheme::Bearer => format!("Bearer {api_key}"),
                     AuthScheme::Raw => api_key.clone(),
@@ -434,14 +434,14 @@ impl fmt::Debug for ConfigBuilder {
 }
 
 fn checked_key(field: &'static str, key: String) -> Result<String, Violation> {
-    match field::api_key(&key) {
+    match format::api_key(&key) {
         Ok(()) => Ok(key),
         Err(rule) => Err(Violation::new(field, rule)),
     }
 }
 
 fn checked_base_url(field: &'static str, url: &str) -> Result<BaseUrl, Violation> {
-    match field::base_url(url) {
+    match format::base_url(url) {
         Ok(url) if url.tls && !HAS_TLS => Err(NO_TLS),
         checked => checked,
     }
@@ -449,7 +449,7 @@ fn checked_base_url(field: &'static str, url: &str) -> Result<BaseUrl, Violation
 }
 
 fn checked_proxy(field: &'static str, url: &str) -> Result<BaseUrl, Violation> {
-    match field::proxy(url) {
+    match format::proxy(url) {
         Ok(url) if url.tls && !HAS_TLS => Err(NO_TLS),
         checked => checked,
     }
@@ -557,7 +557,7 @@ mod tls {
     use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
     use ureq::typestate::AgentScope;
 
-    use crate::field::Violation;
+    use crate::format::Violation;
 
     pub(super) fn specific_roots(pem: &[u8]) -> Result<RootCerts, Violation> {
         let refuse = |rule| Violation::new("root_certificates", rule);
@@ -632,7 +632,7 @@ mod tls {
     use ureq::typestate::AgentScope;
 
     use super::NO_TLS;
-    use crate::field::Violation;
+    use crate::format::Violation;
 
     pub(super) fn specific_roots(_: &[u8]) -> Result<Infallible, Violation> {
         Err(Violation::new("root_certificates", NO_TLS))

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime};
 
-use crate::field;
+use crate::format;
 
 /// The customer as the API answered, after the change.
 ///
@@ -113,7 +113,7 @@ impl Customer {
             first_name: owned(first_name),
             last_name: owned(last_name),
             phone_number: owned(phone_number),
-            date_of_birth: date_of_birth.and_then(|date| field::date_of_birth(&date).ok()),
+            date_of_birth: date_of_birth.and_then(|date| format::date_of_birth(&date).ok()),
             created_at: timestamp(created_at),
             updated_at: timestamp(updated_at),
             request_id: None,

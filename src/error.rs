@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::field::Violation;
+use crate::format::Violation;
 
 /// Why a call did not answer with a customer, and whether the change was
 /// applied all the same.

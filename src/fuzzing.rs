@@ -7,17 +7,17 @@ use time::OffsetDateTime;
 
 use crate::customer::Customer;
 use crate::error::{Answered, Error, Outcome, Secret};
-use crate::field;
+use crate::format;
 use crate::retry;
 
 /// What becomes of a customer's id.
 pub fn id(value: &str) -> bool {
-    field::id(value).is_ok()
+    format::id(value).is_ok()
 }
 
 /// Host and port that were checked, and the URL in its normal form.
 pub fn base_url(value: &str) -> Option<(String, u16, String)> {
-    let url = field::base_url(value).ok()?;
+    let url = format::base_url(value).ok()?;
     Some((url.host, url.port, url.text))
 }
 

@@ -73,14 +73,14 @@ mod config;
 mod customer;
 mod error;
 mod exchange;
-mod field;
+mod format;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(test)]
 mod model_tests;
-mod names;
 mod patch;
+mod resolver;
 mod retry;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -90,7 +90,7 @@ mod update;
 pub use crate::config::{AuthScheme, Config, ConfigBuilder};
 pub use crate::customer::Customer;
 pub use crate::error::{ApiError, Error, ErrorKind, Outcome};
-pub use crate::field::Violation;
+pub use crate::format::Violation;
 pub use crate::patch::CustomerPatch;
 pub use crate::update::update_customer;
 

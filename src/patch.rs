@@ -8,7 +8,7 @@ use serde::de::{
 use serde::ser::{Serialize, Serializer};
 
 use crate::error::{Error, Secret};
-use crate::field::{self, Checked, Violation};
+use crate::format::{self, Checked, Violation};
 
 /// The fields of a customer to change, each checked as it is set.
 ///
@@ -246,10 +246,10 @@ impl Field {
 
     fn check(self, value: &str) -> Checked {
         match self {
-            Self::Email => field::email(value),
-            Self::FirstName | Self::LastName => field::name(value),
-            Self::PhoneNumber => field::phone_number(value),
-            Self::DateOfBirth => field::date_of_birth(value).map(drop),
+            Self::Email => format::email(value),
+            Self::FirstName | Self::LastName => format::name(value),
+            Self::PhoneNumber => format::phone_number(value),
+            Self::DateOfBirth => format::date_of_birth(value).map(drop),
         }
     }
 }

@@ -34,7 +34,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::config::{Config, ConfigBuilder};
 use crate::customer::NAMES;
-use crate::field;
+use crate::format;
 
 /// A stand-in for the API's `PATCH /api/v1/customers/{id}` on 127.0.0.1, with
 /// customers that it remembers. It stops when it is dropped.
@@ -481,11 +481,11 @@ impl State {
         }
         for (name, value) in patch {
             let (label, checked) = match name.as_str() {
-                "email" => ("Email", field::email(value)),
-                "first_name" => ("First name", field::name(value)),
-                "last_name" => ("Last name", field::name(value)),
-                "phone_number" => ("Phone number", field::phone_number(value)),
-                "date_of_birth" => ("Date of birth", field::date_of_birth(value).map(drop)),
+                "email" => ("Email", format::email(value)),
+                "first_name" => ("First name", format::name(value)),
+                "last_name" => ("Last name", format::name(value)),
+                "phone_number" => ("Phone number", format::phone_number(value)),
+                "date_of_birth" => ("Date of birth", format::date_of_birth(value).map(drop)),
                 _ => return Err(Answer::error(422, "Unrecognized field", None)),
             };
             if let Err(rule) = checked {

@@ -36,7 +36,7 @@ use ureq::unversioned::transport::{
     Transport,
 };
 
-use crate::names::Names;
+use crate::resolver::Resolver as Names;
 
 /// An agent whose every connection is made here.
 pub(crate) fn agent(

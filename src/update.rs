@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::customer::{Customer, Unreadable};
 use crate::error::{Answered, Error, Outcome, Secret};
 use crate::exchange::{self, Answer, BODY_MOST};
-use crate::field::{self, Violation};
+use crate::format::{self, Violation};
 use crate::patch::CustomerPatch;
 use crate::retry::{self, Retry};
 
@@ -92,7 +92,7 @@ pub(crate) fn update_with(
 
 /// The body to send, or every violation of id and patch.
 fn check(id: &str, patch: &CustomerPatch) -> Result<String, Error> {
-    match (field::id(id), patch.checked()) {
+    match (format::id(id), patch.checked()) {
         (Ok(()), Ok(body)) => Ok(body),
         (id, patch) => {
             let id = id.err().map(|rule| Violation::new("id", rule));

@@ -1,4 +1,4 @@
-//! Names to addresses, remembered for a while, and never waited for past a
+//! Resolver to addresses, remembered for a while, and never waited for past a
 //! limit.
 
 use std::error::Error;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// The system's lookup takes no limit, so that it runs on a thread of its own,
 /// which is left behind where it hangs. Callers that need the same name wait
 /// for the same lookup.
-pub(crate) struct Names {
+pub(crate) struct Resolver {
     look_up: LookUp,
     state: Mutex<State>,
     /// Notified when a lookup ends.
@@ -50,7 +50,7 @@ struct Name {
     port: u16,
 }
 
-impl Names {
+impl Resolver {
     pub(crate) fn new() -> Arc<Self> {
         Self::with(|host, port| Ok((host, port).to_socket_addrs()?.collect()))
     }
@@ -198,9 +198,9 @@ impl Names {
     }
 }
 
-impl fmt::Debug for Names {
+impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Names").finish_non_exhaustive()
+        f.debug_struct("Resolver").finish_non_exhaustive()
     }
 }
 
@@ -262,7 +262,7 @@ mod tests {
     const SOON: Duration = Duration::from_millis(20);
     const SLACK: Duration = Duration::from_millis(250);
 
-    /// Names that start with `hang` hang until they are released; `none.test`
+    /// Resolver that start with `hang` hang until they are released; `none.test`
     /// and `empty.test` have no address.
     fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let mut lookups = lock();
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn an_address_is_not_looked_up() {
-        let names = Names::with(look_up);
+        let names = Resolver::with(look_up);
         for host in ["192.0.2.1", "2001:db8::1"] {
             // Not even where the time is over.
             let addrs = names.addresses(host, 443, Some(Instant::now())).unwrap();
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_name_is_remembered_until_its_time_is_over_or_it_is_forgotten() {
-        let names = Names::with(look_up);
+        let names = Resolver::with(look_up);
         for _ in 0..3 {
             assert_eq!(names.addresses("a.test", 443, None).unwrap(), found(443));
         }
@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_name_without_an_address_is_not_found_and_not_remembered() {
-        let names = Names::with(look_up);
+        let names = Resolver::with(look_up);
         for (host, source) in [("none.test", Some("no such name")), ("empty.test", None)] {
             for _ in 0..2 {
                 let error = names.addresses(host, 443, None).unwrap_err();
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn the_systems_own_lookup_finds_this_machine() {
-        let addrs = Names::new().addresses("localhost", 443, None).unwrap();
+        let addrs = Resolver::new().addresses("localhost", 443, None).unwrap();
         assert!(
             addrs.iter().any(|addr| addr.ip().is_loopback()),
             "{addrs:?}"
@@ -384,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_lookup_that_hangs_is_waited_for_until_the_limit() {
-        let names = Names::with(look_up);
+        let names = Resolver::with(look_up);
         for limit in [Duration::ZERO, SOON] {
             let start = Instant::now();
             let error = names
@@ -405,7 +405,7 @@ mod tests {
 
     #[test]
     fn callers_that_need_the_same_name_join_one_lookup() {
-        let names = Names::with(look_up);
+        let names = Resolver::with(look_up);
         let callers: Vec<_> = (0..8)
             .map(|_| {
                 let names = Arc::clone(&names);
@@ -429,7 +429,7 @@ mod tests {
 
     #[test]
     fn at_most_four_lookups_hang_and_all_is_well_when_they_end() {
-        let names = Names::with(look_up);
+        let names = Resolver::with(look_up);
         for n in 1..=ALIVE {
             let error = names.addresses("hang-3", 443, Some(soon())).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn a_caller_that_gives_up_leaves_the_others_their_lookup() {
-        let names = Names::with(look_up);
+        let names = Resolver::with(look_up);
         let patient = {
             let names = Arc::clone(&names);
             thread::spawn(move || names.addresses("hang-4", 443, None))
