@@ -1,7 +1,7 @@
 //! What the parts of a call cost: `cargo bench --bench micro`.
 //!
-//! Reading an answer has no public door of its own. The last two, whole calls
-//! whose answers are short and long, show it as their difference.
+//! Reading a response has no public entry point of its own. The last two, whole calls
+//! whose responses are short and long, show it as their difference.
 
 use std::hint::black_box;
 

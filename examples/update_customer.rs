@@ -1,4 +1,4 @@
-//! Updates one customer, and prints it as the API answers.
+//! Updates one customer, and prints it as the API returns it.
 //!
 //! Without `SOAP_API_KEY` in the environment it starts a test server and talks
 //! to that one.
@@ -13,7 +13,7 @@ use paywithsoap::testing::TestServer;
 use paywithsoap::{Config, CustomerPatch, Error, Outcome, Violation, update_customer};
 
 const HELP: &str = "\
-Updates one customer, and prints it as the API answers.
+Updates one customer, and prints it as the API returns it.
 
 Usage: update_customer [ID] [OPTIONS]
 

@@ -237,7 +237,7 @@ impl ConfigBuilder {
     }
 
     /// Sets the longest that a call takes: lookups, connects, proxies, sends,
-    /// answers, retries and the waits between them. Defaults to 30 s.
+    /// responses, retries and the waits between them. Defaults to 30 s.
     ///
     /// Any duration will do. Zero ends each call at once, with nothing tried;
     /// [`Duration::MAX`] is no limit.
@@ -270,7 +270,7 @@ impl ConfigBuilder {
     }
 
     /// Sets whether a call is tried again also where nobody knows whether it
-    /// was applied: after a request that got no whole head of an answer (the
+    /// was applied: after a request that got no whole head of a response (the
     /// connection was lost or silent, or what came is not HTTP), and after 500,
     /// 502, 503, 504 and 520 to 524; not after 2xx with a body that cannot be
     /// read. Defaults to false.

@@ -1,4 +1,4 @@
-//! The answer, read leniently: only its id is relied on.
+//! The response, read leniently: only its id is relied on.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -13,7 +13,7 @@ use time::{Date, OffsetDateTime};
 
 use crate::format;
 
-/// The customer as the API answered, after the change.
+/// The customer as the API returned it, after the change.
 ///
 /// Only `id` may be relied on: the API's sister calls leave fields out. A field
 /// that is absent, null or not of the documented form is `None` here, and as
@@ -51,20 +51,20 @@ pub struct Customer {
 }
 
 impl Customer {
-    /// The API's answer to the byte, with all that the fields leave out.
+    /// Returns the response body as received.
     #[must_use]
     pub fn raw_json(&self) -> &str {
         &self.json
     }
 
-    /// The answer's `x-request-id`, else `request-id`, else `cf-ray`: what to
+    /// The response's `x-request-id`, else `request-id`, else `cf-ray`: what to
     /// name to the API's support.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
 
-    /// Reads an answer, which must be a JSON object with the id that was asked
+    /// Reads a response, which must be a JSON object with the id that was asked
     /// for.
     ///
     /// A body that cannot be read comes back with the reason.
@@ -186,7 +186,7 @@ impl Serialize for Customer {
     }
 }
 
-/// Why a 2xx answer is not the customer. None of it quotes the answer.
+/// Why a 2xx response is not the customer. None of it quotes the response.
 #[derive(Debug)]
 pub(crate) enum Unreadable {
     Cut(Box<dyn StdError + Send + Sync>),
@@ -237,7 +237,7 @@ impl StdError for Unreadable {
     }
 }
 
-/// The texts of an answer, by their place in `NAMES`. The id is there.
+/// The texts of a response, by their place in `NAMES`. The id is there.
 struct Fields<'de>([Option<Cow<'de, str>>; 9]);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
@@ -312,7 +312,7 @@ fn text(json: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(inside))
 }
 
-/// The fields of an answer, in the order of the API's page.
+/// The fields of a response, in the order of the API's page.
 pub(crate) const NAMES: [&str; 9] = [
     "id",
     "internal_id",

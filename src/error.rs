@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::format::Violation;
 
-/// Why a call did not answer with a customer, and whether the change was
+/// Why a call did not return a customer, and whether the change was
 /// applied all the same.
 ///
 /// Its [`Display`](fmt::Display) starts with `not applied: ` or `unknown
@@ -41,14 +41,14 @@ struct Inner {
     outcome: Outcome,
     attempts: u32,
     transient: bool,
-    answer: Option<Answered>,
+    response: Option<ErrorResponse>,
     retry_after: Option<Duration>,
     /// The server's own words, made fit to show.
     said: Option<String>,
 }
 
-/// What is known of an answer that was not a customer.
-pub(crate) struct Answered {
+/// What is known of a response that was not a customer.
+pub(crate) struct ErrorResponse {
     pub(crate) status: u16,
     pub(crate) request_id: Option<String>,
     pub(crate) body: String,
@@ -58,32 +58,32 @@ pub(crate) struct Answered {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The server answered, and not with 2xx.
+    /// The server responded with a status other than 2xx.
     Api(ApiError),
     /// Settings, id or patch were refused here, before anything was sent:
     /// every violation, in the order of the fields.
     InvalidInput(Vec<Violation>),
-    /// No answer came: a name not found, a refused connection, a bad
+    /// No response came: a name not found, a refused connection, a bad
     /// certificate, a connection lost or a deadline passed before the head of
-    /// the answer was whole.
+    /// the response was whole.
     Transport(Box<dyn StdError + Send + Sync>),
-    /// The server answered 2xx, but the body was cut, or is not this customer.
+    /// The server responded with 2xx, but the body was cut, or is not this customer.
     InvalidResponse(Box<dyn StdError + Send + Sync>),
 }
 
 /// Whether a change that failed was applied all the same.
 ///
-/// There is no third: a call that answered `Ok` was applied.
+/// There is no third: a call that returned `Ok` was applied.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Outcome {
     /// Certainly not applied: nothing was sent, or the server refused it.
     NotApplied,
-    /// Applied or not: the request left, and no answer told. Read the customer
+    /// Applied or not: the request left, and no response arrived. Read the customer
     /// before sending again, where somebody else may have changed it meanwhile.
     Unknown,
 }
 
-/// The server's refusal, read as tolerantly as can be: the API documents no
+/// The server's error response, read as tolerantly as can be: the API documents no
 /// error body.
 #[derive(Debug)]
 pub struct ApiError {
@@ -107,7 +107,7 @@ impl Error {
 
     /// Whether the change was applied all the same, over all attempts.
     ///
-    /// Once an attempt was [`Unknown`](Outcome::Unknown), a later refusal
+    /// Once an attempt was [`Unknown`](Outcome::Unknown), a later error response
     /// leaves it so; [`kind`](Self::kind), [`status`](Self::status) and
     /// [`body`](Self::body) tell of the last attempt.
     #[must_use]
@@ -125,7 +125,7 @@ impl Error {
         }
     }
 
-    /// The server's refusal, if it was one.
+    /// The server's error response, if there was one.
     #[must_use]
     pub fn api(&self) -> Option<&ApiError> {
         match &self.0.kind {
@@ -136,17 +136,17 @@ impl Error {
         }
     }
 
-    /// The HTTP status of the last attempt, if it was answered.
+    /// The HTTP status of the last attempt, if there was a response.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.0.answer.as_ref().map(|answer| answer.status)
+        self.0.response.as_ref().map(|response| response.status)
     }
 
-    /// The answer's `x-request-id`, else `request-id`, else `cf-ray`: what to
+    /// The response's `x-request-id`, else `request-id`, else `cf-ray`: what to
     /// name to the API's support.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.0.answer.as_ref()?.request_id.as_deref()
+        self.0.response.as_ref()?.request_id.as_deref()
     }
 
     /// How long the server asked to wait before the next attempt, by its
@@ -171,13 +171,13 @@ impl Error {
         self.0.transient
     }
 
-    /// The answer's text, at most 64 KiB of it; U+FFFD for what is not UTF-8.
+    /// The response's text, at most 64 KiB of it; U+FFFD for what is not UTF-8.
     ///
     /// Raw otherwise: it may hold the customer's data, and control characters. Of a
-    /// refusal it is what had come within two seconds of the headers.
+    /// error response it is what had come within two seconds of the headers.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
-        Some(&self.0.answer.as_ref()?.body)
+        Some(&self.0.response.as_ref()?.body)
     }
 
     /// Refused here; `violations` holds at least one.
@@ -185,28 +185,35 @@ impl Error {
         Self::new(ErrorKind::InvalidInput(violations), Outcome::NotApplied)
     }
 
-    /// No complete answer.
+    /// No complete response.
     pub(crate) fn transport(cause: Box<dyn StdError + Send + Sync>, outcome: Outcome) -> Self {
         Self::new(ErrorKind::Transport(cause), outcome)
     }
 
     /// 2xx with a body that is not the customer.
-    pub(crate) fn unreadable(cause: Box<dyn StdError + Send + Sync>, answer: Answered) -> Self {
+    pub(crate) fn unreadable(
+        cause: Box<dyn StdError + Send + Sync>,
+        response: ErrorResponse,
+    ) -> Self {
         let mut error = Self::new(ErrorKind::InvalidResponse(cause), Outcome::Unknown);
-        error.0.answer = Some(answer);
+        error.0.response = Some(response);
         error
     }
 
     /// Any other status. `secrets` are kept out of what Display shows.
-    pub(crate) fn api_status(answer: Answered, outcome: Outcome, secrets: &[Secret<'_>]) -> Self {
-        let text = Text::read(&answer.body);
+    pub(crate) fn api_status(
+        response: ErrorResponse,
+        outcome: Outcome,
+        secrets: &[Secret<'_>],
+    ) -> Self {
+        let text = Text::read(&response.body);
         let said = text.shown(secrets);
         let api = ApiError {
-            status: answer.status,
+            status: response.status,
             text,
         };
         let mut error = Self::new(ErrorKind::Api(api), outcome);
-        error.0.answer = Some(answer);
+        error.0.response = Some(response);
         error.0.said = said;
         error
     }
@@ -217,7 +224,7 @@ impl Error {
             outcome,
             attempts: 0,
             transient: false,
-            answer: None,
+            response: None,
             retry_after: None,
             said: None,
         }))
@@ -256,7 +263,7 @@ impl fmt::Display for Error {
         })?;
         match &self.0.kind {
             ErrorKind::Api(api) => {
-                write!(f, "the API answered {}", api.status)?;
+                write!(f, "the API responded with {}", api.status)?;
                 match &self.0.said {
                     Some(said) => write!(f, ": {said}"),
                     None => Ok(()),
@@ -270,11 +277,11 @@ impl fmt::Display for Error {
             }
             ErrorKind::Transport(_) => f.write_str(match self.0.outcome {
                 Outcome::NotApplied => "the API was not reached",
-                Outcome::Unknown => "no complete answer from the API",
+                Outcome::Unknown => "no complete response from the API",
             }),
             ErrorKind::InvalidResponse(_) => write!(
                 f,
-                "the API answered {}, but not with this customer",
+                "the API responded with {}, but not with this customer",
                 self.status().unwrap_or_default()
             ),
         }

@@ -1,4 +1,4 @@
-//! One HTTP exchange: a request goes out, and an answer comes back or not.
+//! One HTTP exchange: a request goes out, and a response comes back or not.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,8 +12,8 @@ use crate::config::Config;
 use crate::retry;
 use crate::transport::{self, Cut};
 
-/// An answer whose head came whole.
-pub(crate) struct Answer {
+/// A response whose head came whole.
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) request_id: Option<String>,
     /// The `Retry-After` header as it came.
@@ -24,7 +24,7 @@ pub(crate) struct Answer {
     pub(crate) cut: Option<Cause>,
 }
 
-/// No answer.
+/// No response.
 pub(crate) struct Failure {
     pub(crate) cause: Cause,
     /// Whether any of the request may have left.
@@ -38,15 +38,15 @@ pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
 /// The longest body that is read.
 pub(crate) const BODY_MOST: usize = 1024 * 1024;
 
-/// Sends `PATCH {base}/api/v1/customers/{id}` once, and reads the answer.
+/// Sends `PATCH {base}/api/v1/customers/{id}` once, and reads the response.
 pub(crate) fn send(
     cfg: &Config,
     id: &str,
     body: &str,
     deadline: Option<Instant>,
-) -> Result<Answer, Failure> {
-    let (answer, sent) = transport::attempt(deadline, || exchange(cfg, id, body));
-    answer.map_err(|error| {
+) -> Result<Response, Failure> {
+    let (response, sent) = transport::attempt(deadline, || exchange(cfg, id, body));
+    response.map_err(|error| {
         if !sent {
             // What is remembered of the name may be what led nowhere.
             cfg.names().forget();
@@ -62,7 +62,7 @@ pub(crate) fn send(
     })
 }
 
-fn exchange(cfg: &Config, id: &str, body: &str) -> Result<Answer, ureq::Error> {
+fn exchange(cfg: &Config, id: &str, body: &str) -> Result<Response, ureq::Error> {
     let url = [cfg.base_url(), "/api/v1/customers/", id].concat();
     let request = Request::patch(url)
         .header(AUTHORIZATION, cfg.authorization())
@@ -79,13 +79,17 @@ fn exchange(cfg: &Config, id: &str, body: &str) -> Result<Answer, ureq::Error> {
         let most = BODY_MOST as u64 + 1;
         incoming.as_reader().take(most).read_to_end(&mut body)
     };
-    // A refusal is known by its status, and not worth waiting long for its words.
+    // An error response is known by its status, and not worth waiting long for its words.
     let read = if head.status.is_success() {
         read()
     } else {
-        transport::within(REFUSAL, "the body of the answer took too long", read)
+        transport::within(
+            ERROR_BODY_TIMEOUT,
+            "the body of the response took too long",
+            read,
+        )
     };
-    Ok(Answer {
+    Ok(Response {
         status,
         request_id: ["x-request-id", "request-id", "cf-ray"]
             .iter()
@@ -110,7 +114,7 @@ fn plain(error: ureq::Error) -> Cause {
     match error {
         // ureq's own words for an end of stream.
         ureq::Error::Io(error) if error.to_string() == "Peer disconnected" => {
-            let closed = "the connection was closed before the answer was whole";
+            let closed = "the connection was closed before the response was whole";
             Box::new(io::Error::new(error.kind(), closed))
         }
         ureq::Error::Io(error) => Box::new(error),
@@ -131,10 +135,10 @@ fn plain(error: ureq::Error) -> Cause {
             Box::new(Broken(reason.split('/').next().unwrap_or_default().into()))
         }
         ureq::Error::LargeResponseHeader(..) => {
-            Box::new(Broken("the head of the answer is too long".into()))
+            Box::new(Broken("the head of the response is too long".into()))
         }
         ureq::Error::Tls(reason) => Box::new(Broken(reason.into())),
-        _ => Box::new(Broken("the answer is not HTTP/1.1".into())),
+        _ => Box::new(Broken("the response is not HTTP/1.1".into())),
     }
 }
 
@@ -152,8 +156,8 @@ impl StdError for Broken {}
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// How long the body of a refusal is waited for.
-const REFUSAL: Duration = Duration::from_secs(2);
+/// How long the body of an error response is waited for.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
@@ -164,7 +168,7 @@ mod tests {
         let cfg = server.config().build().unwrap();
         server.fail_next(fault);
         match send(&cfg, TestServer::CUSTOMER_ID, "{}", None) {
-            Ok(answer) => panic!("{}", answer.status),
+            Ok(response) => panic!("{}", response.status),
             Err(failure) => failure,
         }
     }
@@ -183,18 +187,18 @@ mod tests {
     fn an_answer_that_breaks_the_protocol_is_told_without_its_words() {
         let server = TestServer::start().unwrap();
         let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(1 << 15));
-        for (answer, told) in [
-            (long.as_str(), "the head of the answer is too long"),
+        for (response, told) in [
+            (long.as_str(), "the head of the response is too long"),
             (
                 "HTTP/1.1 jane@example.com\r\n\r\n",
-                "the answer is not HTTP/1.1",
+                "the response is not HTTP/1.1",
             ),
             (
                 "HTTP/1.1 200 OK\r\ncontent-length: jane\r\n\r\n",
-                "the answer is not HTTP/1.1",
+                "the response is not HTTP/1.1",
             ),
         ] {
-            let failure = fail(&server, Fault::Raw(answer.into()));
+            let failure = fail(&server, Fault::Raw(response.into()));
             assert!(failure.sent && !failure.passing);
             assert_eq!(failure.cause.to_string(), told);
         }

@@ -1,7 +1,7 @@
 //! The formats: what each setting and each body field must look like.
 //!
 //! Every check is a pure function of bytes: the shape first, the meaning after
-//! it. A check that fails answers with the rule as a constant, so that no
+//! it. A check that fails returns the rule as a constant, so that no
 //! message can ever hold the value.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use time::{Date, Month};
 /// One thing that is wrong with a setting, an id or a patch.
 ///
 /// Its [`Display`](fmt::Display) names the field and says what would have been
-/// right, and how to mend the mistake where its shape is plain. It never
+/// right, and how to fix the mistake where its shape is plain. It never
 /// holds the value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Violation {
@@ -39,7 +39,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What a check answers: nothing to say, or the rule that was broken.
+/// What a check returns: nothing to say, or the rule that was broken.
 pub(crate) type Checked<T = ()> = Result<T, &'static str>;
 
 /// A customer's id: `cus_` and 1 to 128 ASCII letters or digits.
@@ -154,10 +154,10 @@ pub(crate) fn phone_number(value: &str) -> Checked {
     })
 }
 
-/// A day of the calendar as exactly `YYYY-MM-DD`, years 0001 to 9999.
+/// a valid calendar date as exactly `YYYY-MM-DD`, years 0001 to 9999.
 ///
 /// Strict for a reason: a Rails date column turns `1990-02-30` into NULL and
-/// `01/02/1990` into the 1st of February, and answers 200. No clock is read.
+/// `01/02/1990` into the 1st of February, and responds with 200. No clock is read.
 pub(crate) fn date_of_birth(value: &str) -> Checked<Date> {
     let bytes = value.as_bytes();
     let shape = bytes.len() == 10
@@ -183,7 +183,7 @@ pub(crate) fn date_of_birth(value: &str) -> Checked<Date> {
         .zip(u8::try_from(day).ok())
         .and_then(|(month, day)| Date::from_calendar_date(year.into(), month, day).ok())
         .ok_or(
-            "must be a day of the calendar: there is no such month, or the month has no such day",
+            "must be a valid calendar date: there is no such month, or the month has no such day",
         )
 }
 

@@ -1,4 +1,4 @@
-//! Doors to private parts for the targets under `fuzz/`. Not part of the
+//! Entry points to private parts for the targets under `fuzz/`. Not part of the
 //! public API: there only where `cargo fuzz` compiles the crate.
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::customer::Customer;
-use crate::error::{Answered, Error, Outcome, Secret};
+use crate::error::{Error, ErrorResponse, Outcome, Secret};
 use crate::format;
 use crate::retry;
 
@@ -22,21 +22,21 @@ pub fn base_url(value: &str) -> Option<(String, u16, String)> {
 }
 
 /// What becomes of the body of a 200, if it is the customer that was asked for.
-pub fn answer(id: &str, body: &[u8]) -> Option<Customer> {
+pub fn response(id: &str, body: &[u8]) -> Option<Customer> {
     Customer::read(id, body.into()).ok()
 }
 
 /// What becomes of the body of a 422, if an e-mail address and a key must not
 /// show.
-pub fn refusal(body: &str, email: &str, key: &str) -> Error {
-    let answered = Answered {
+pub fn error_response(body: &str, email: &str, key: &str) -> Error {
+    let responded = ErrorResponse {
         status: 422,
         request_id: None,
         body: body.into(),
     };
     let secret = |name, value| Secret { name, value };
     let secrets = [secret("email", email), secret("api_key", key)];
-    Error::api_status(answered, Outcome::NotApplied, &secrets)
+    Error::api_status(responded, Outcome::NotApplied, &secrets)
 }
 
 /// What becomes of a `Retry-After` header that arrives so many seconds after

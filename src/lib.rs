@@ -29,7 +29,7 @@
 //! 3. A failure that certainly changed nothing and may pass (a refused
 //!    connection, 429) is tried again, after a wait that grows and obeys
 //!    `Retry-After`.
-//! 4. The answer is read leniently into a [`Customer`]; only its id is relied on.
+//! 4. The response is read leniently into a [`Customer`]; only its id is relied on.
 //!
 //! All of this ends by the [`timeout`](ConfigBuilder::timeout) of the `Config`,
 //! 30 s unless set. A call runs on the caller's thread. Only a host name that
@@ -63,7 +63,7 @@
 //! - `native-tls`: the system's TLS and roots; with both on, rustls is used.
 //! - `platform-verifier`: lets rustls use the system's roots, where
 //!   [`system_roots(true)`](ConfigBuilder::system_roots) asks for it.
-//! - `testing`: the API in a box, for tests of your own program.
+//! - `testing`: the in-process test server, for tests of your own program.
 //!
 //! With no TLS feature, an `https` base URL is refused.
 

@@ -42,7 +42,7 @@ fn the_outcome_is_true_whatever_goes_wrong() {
             tally.not_applied,
             tally.unknown_applied,
             tally.unknown_not_applied,
-            tally.last_was_a_refusal,
+            tally.last_was_4xx,
         ] {
             assert!(count > 0, "{tally:?}");
         }
@@ -60,7 +60,7 @@ struct Tally {
     unknown_applied: u64,
     unknown_not_applied: u64,
     /// Unknown for the sake of an attempt before a last one that was refused.
-    last_was_a_refusal: u64,
+    last_was_4xx: u64,
 }
 
 /// Some threads that make some calls of one server, by one `Config`.
@@ -210,21 +210,21 @@ impl Round {
                             assert!(applied <= call.attempts, "{about}");
                             tally.unknown_applied += u64::from(applied > 0);
                             tally.unknown_not_applied += u64::from(applied == 0);
-                            let refusal = error.status().is_some_and(|s| s / 100 == 4);
-                            tally.last_was_a_refusal += u64::from(refusal);
+                            let error_response = error.status().is_some_and(|s| s / 100 == 4);
+                            tally.last_was_4xx += u64::from(error_response);
                         }
                     }
                     // All that an attempt meets is known, unless time comes in or
-                    // a refusal is cut, which may leave its status whole.
+                    // an error response is cut, which may leave its status whole.
                     let cut = |fault: &&Option<Fault>| matches!(fault, Some(Fault::Truncate(_)));
                     let unclear = self.hasty || call.refused && met.iter().any(cut);
                     if !unclear {
-                        let refusals = met.iter().filter(|fault| match fault {
+                        let error_responses = met.iter().filter(|fault| match fault {
                             Some(Fault::Respond { status, .. }) => status / 100 == 4,
                             None | Some(Fault::Delay(_) | Fault::Trickle(_)) => call.refused,
                             Some(_) => false,
                         });
-                        let clear = call.attempts as usize == refusals.count();
+                        let clear = call.attempts as usize == error_responses.count();
                         assert_eq!(error.outcome() == Outcome::NotApplied, clear, "{about}");
                     }
                 }
@@ -365,14 +365,14 @@ impl Owned {
         match &call.result {
             Ok(customer) => {
                 assert_eq!(now, patched);
-                let answered = BTreeMap::from([
+                let responded = BTreeMap::from([
                     ("date_of_birth", customer.date_of_birth.unwrap().to_string()),
                     ("email", customer.email.clone().unwrap()),
                     ("first_name", customer.first_name.clone().unwrap()),
                     ("last_name", customer.last_name.clone().unwrap()),
                     ("phone_number", customer.phone_number.clone().unwrap()),
                 ]);
-                assert_eq!(answered, patched);
+                assert_eq!(responded, patched);
                 assert_eq!(customer.id, self.id);
             }
             Err(error) => match error.outcome() {
@@ -412,7 +412,7 @@ impl Random {
 
     /// A fault of any kind; those that take time only where calls are hasty.
     ///
-    /// None ends a connection after an answer that leaves it open: a request on
+    /// None ends a connection after a response that leaves it open: a request on
     /// it would be lost or not, as the scheduler likes.
     fn fault(&mut self, hasty: bool) -> Fault {
         match self.below(if hasty { 200 } else { 196 }) {
@@ -423,13 +423,13 @@ impl Random {
             80..100 => Fault::Raw(self.raw()),
             100..102 => Fault::Trickle(Duration::ZERO),
             102..110 => Fault::Delay(Duration::from_micros(self.below(500))),
-            110..196 => self.answer(),
+            110..196 => self.response(),
             196..198 => Fault::Stall,
             _ => Fault::Delay(Duration::from_millis(self.below(600))),
         }
     }
 
-    /// Bytes that are no customer, and no refusal either.
+    /// Bytes that are no customer, and no error response either.
     fn raw(&mut self) -> Vec<u8> {
         let mut wholes = [
             "",
@@ -448,7 +448,7 @@ impl Random {
         (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
     }
 
-    fn answer(&mut self) -> Fault {
+    fn response(&mut self) -> Fault {
         let status = *self.pick(&mut [
             200, 201, 202, 204, 301, 302, 304, 400, 401, 403, 404, 408, 409, 422, 425, 429, 429,
             429, 500, 501, 502, 503, 503, 503, 504, 520, 524,

@@ -76,7 +76,7 @@ impl CustomerPatch {
         self.set(Field::PhoneNumber, number.into())
     }
 
-    /// Sets the date of birth: a day of the calendar as `YYYY-MM-DD`, years
+    /// Sets the date of birth: a valid calendar date as `YYYY-MM-DD`, years
     /// 0001 to 9999.
     pub fn date_of_birth(self, date: impl Into<String>) -> Self {
         self.set(Field::DateOfBirth, date.into())
@@ -258,10 +258,10 @@ impl Field {
 // messages that quote the value. So these visitors are asked to take anything,
 // and refuse what they do not want in their own words.
 
-/// Reads the map of fields, or answers with this message.
+/// Reads the map of fields, or fails with this message.
 struct PatchVisitor(&'static str);
 
-/// Reads a string, or answers with this message.
+/// Reads a string, or fails with this message.
 #[derive(Clone, Copy)]
 struct Text(&'static str);
 

@@ -22,8 +22,8 @@ pub(crate) enum Retry {
 
 /// What a status other than 2xx says of the change.
 ///
-/// 4xx is a refusal, and three of them say to come back. A server or gateway
-/// that answers 5xx may have applied the change before it failed.
+/// 4xx says that the server did not act, and three of them ask to come back. A server or gateway
+/// that responds with 5xx may have applied the change before it failed.
 pub(crate) fn of_status(status: u16) -> (Outcome, Retry) {
     match status {
         408 | 425 | 429 => (Outcome::NotApplied, Retry::Safe),

@@ -1,4 +1,4 @@
-//! The API in a box: a server on 127.0.0.1 that answers as the real one does,
+//! An in-process test server on 127.0.0.1 that responds as the real one does,
 //! and fails as the real one may, for tests of your own program.
 //!
 //! # Example
@@ -71,19 +71,19 @@ pub struct Request {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Reads the request, applies it, and closes without an answer. Applied.
+    /// Reads the request, applies it, and closes without a response. Applied.
     CloseAfterReading,
     /// Closes when the request arrives, before reading it. Not applied, and
     /// not among the [`requests`](TestServer::requests).
     CloseBeforeReading,
     /// Waits for so long, and then goes on as usual. Applied.
     Delay(Duration),
-    /// Sends these bytes for an answer, and closes. Not applied.
+    /// Sends these bytes for a response, and closes. Not applied.
     Raw(Vec<u8>),
     /// Resets the connection when the request arrives, before reading it. Not
     /// applied, and not among the [`requests`](TestServer::requests).
     Reset,
-    /// Answers with this; `content-length` is added where no header says how
+    /// Responds with this; `content-length` is added where no header says how
     /// long the body is. Not applied.
     Respond {
         /// The status.
@@ -93,12 +93,12 @@ pub enum Fault {
         /// The body.
         body: Vec<u8>,
     },
-    /// Reads the request, and never answers. Not applied.
+    /// Reads the request, and never responds. Not applied.
     Stall,
-    /// Applies the change, and sends the answer byte by byte, with so long a
+    /// Applies the change, and sends the response byte by byte, with so long a
     /// pause before each. Applied.
     Trickle(Duration),
-    /// Applies the change, sends so many bytes of the answer, head included,
+    /// Applies the change, sends so many bytes of the response, head included,
     /// and closes. Applied.
     Truncate(usize),
 }
@@ -117,7 +117,7 @@ struct State {
     /// The open connections, to shut them down at the end.
     connections: HashMap<u64, TcpStream>,
     workers: Vec<JoinHandle<()>>,
-    answered: u64,
+    responded: u64,
     stopping: bool,
     #[cfg(test)]
     log: Log,
@@ -186,7 +186,7 @@ impl TestServer {
 
     /// Adds a customer, or replaces the one of the same id.
     ///
-    /// Fields that are left out are absent from answers, too.
+    /// Fields that are left out are absent from responses, too.
     ///
     /// # Panics
     ///
@@ -319,7 +319,7 @@ impl Shared {
             let Some(request) = read_request(&mut reader, stream)? else {
                 send(
                     stream,
-                    &Answer::error(400, "malformed request", None).to_bytes(true),
+                    &Response::error(400, "malformed request", None).to_bytes(true),
                 )?;
                 return drain(stream);
             };
@@ -331,14 +331,14 @@ impl Shared {
                 .arrived
                 .push((request.clone(), fault.clone()));
             match fault {
-                None => send(stream, &self.answer(&request).to_bytes(last))?,
+                None => send(stream, &self.response(&request).to_bytes(last))?,
                 Some(Fault::CloseAfterReading) => {
-                    self.answer(&request);
+                    self.response(&request);
                     return Ok(());
                 }
                 Some(Fault::Delay(delay)) => {
                     self.pause(delay)?;
-                    send(stream, &self.answer(&request).to_bytes(last))?;
+                    send(stream, &self.response(&request).to_bytes(last))?;
                 }
                 Some(Fault::Raw(bytes)) => {
                     return send(stream, &bytes);
@@ -348,12 +348,12 @@ impl Shared {
                     headers,
                     body,
                 }) => {
-                    let answer = Answer {
+                    let response = Response {
                         status,
                         headers,
                         body,
                     };
-                    send(stream, &answer.to_bytes(last))?;
+                    send(stream, &response.to_bytes(last))?;
                 }
                 Some(Fault::Stall) => {
                     // Until the client gives up, or the server stops.
@@ -361,14 +361,14 @@ impl Shared {
                     return Ok(());
                 }
                 Some(Fault::Trickle(pause)) => {
-                    for byte in self.answer(&request).to_bytes(last) {
+                    for byte in self.response(&request).to_bytes(last) {
                         self.pause(pause)?;
                         send(stream, &[byte])?;
                     }
                 }
                 Some(Fault::Truncate(most)) => {
-                    let answer = self.answer(&request).to_bytes(last);
-                    return send(stream, &answer[..most.min(answer.len())]);
+                    let response = self.response(&request).to_bytes(last);
+                    return send(stream, &response[..most.min(response.len())]);
                 }
                 // Dealt with above, before the request was read.
                 Some(Fault::CloseBeforeReading | Fault::Reset) => return Ok(()),
@@ -393,51 +393,51 @@ impl Shared {
     }
 
     /// Does what the request asks for, and tells.
-    fn answer(&self, request: &Request) -> Answer {
+    fn response(&self, request: &Request) -> Response {
         let mut state = self.lock();
-        state.answered += 1;
-        let number = state.answered;
-        let mut answer = match state.update(request) {
-            Ok(customer) => Answer {
+        state.responded += 1;
+        let number = state.responded;
+        let mut response = match state.update(request) {
+            Ok(customer) => Response {
                 status: 200,
                 headers: Vec::new(),
                 body: customer.into_bytes(),
             },
-            Err(refusal) => refusal,
+            Err(error_response) => error_response,
         };
-        answer.headers.extend([
+        response.headers.extend([
             (
                 "content-type".into(),
                 "application/json; charset=utf-8".into(),
             ),
             ("x-request-id".into(), format!("req_{number}")),
         ]);
-        answer
+        response
     }
 }
 
 impl State {
     /// Applies a request, or refuses it.
-    fn update(&mut self, request: &Request) -> Result<String, Answer> {
+    fn update(&mut self, request: &Request) -> Result<String, Response> {
         let id = match request.path.strip_prefix("/api/v1/customers/") {
             Some(id) if request.method == "PATCH" && !id.contains(['/', '?']) => id,
-            _ => return Err(Answer::error(404, "Not found", None)),
+            _ => return Err(Response::error(404, "Not found", None)),
         };
         let key = request.header("authorization").unwrap_or_default();
         if key.strip_prefix("Bearer ").unwrap_or(key) != API_KEY {
-            return Err(Answer::error(
+            return Err(Response::error(
                 401,
                 "Unauthorized",
                 Some("Check your API key"),
             ));
         }
         if !self.customers.contains_key(id) {
-            return Err(Answer::error(404, "Customer not found", None));
+            return Err(Response::error(404, "Customer not found", None));
         }
         let media = request.header("content-type").unwrap_or_default();
         let media = media.split(';').next().unwrap_or_default().trim();
         if !media.eq_ignore_ascii_case("application/json") {
-            return Err(Answer::error(
+            return Err(Response::error(
                 415,
                 "Unsupported media type",
                 Some("Send application/json"),
@@ -446,7 +446,7 @@ impl State {
         // Not `Value`s, which read the text under a private key of serde_json as
         // JSON afresh: by that a body could nest deeper than the stack.
         let Ok(raw) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(&request.body) else {
-            return Err(Answer::error(400, "The body is not a JSON object", None));
+            return Err(Response::error(400, "The body is not a JSON object", None));
         };
         // What is no string is refused as an empty one is.
         let text = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
@@ -470,10 +470,10 @@ impl State {
     }
 
     /// Refuses what the API refuses of a body.
-    fn check(&self, id: &str, patch: &BTreeMap<String, String>) -> Result<(), Answer> {
+    fn check(&self, id: &str, patch: &BTreeMap<String, String>) -> Result<(), Response> {
         if patch.is_empty() {
             let hint = "Set at least one updatable field";
-            return Err(Answer::error(
+            return Err(Response::error(
                 422,
                 "No updatable field was given",
                 Some(hint),
@@ -486,17 +486,17 @@ impl State {
                 "last_name" => ("Last name", format::name(value)),
                 "phone_number" => ("Phone number", format::phone_number(value)),
                 "date_of_birth" => ("Date of birth", format::date_of_birth(value).map(drop)),
-                _ => return Err(Answer::error(422, "Unrecognized field", None)),
+                _ => return Err(Response::error(422, "Unrecognized field", None)),
             };
             if let Err(rule) = checked {
-                return Err(Answer::error(
+                return Err(Response::error(
                     422,
                     &format!("{label} is invalid"),
                     Some(rule),
                 ));
             }
             if matches!(name.as_str(), "email" | "phone_number") && self.is_taken(id, name, value) {
-                return Err(Answer::error(
+                return Err(Response::error(
                     422,
                     &format!("{label} has already been taken"),
                     None,
@@ -553,14 +553,14 @@ impl Request {
 }
 
 /// What goes back, without the parts that depend on the connection.
-struct Answer {
+struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
-impl Answer {
-    /// A refusal in the form that has been seen of the real API.
+impl Response {
+    /// An error response in the form that has been seen of the real API.
     fn error(status: u16, error: &str, hint: Option<&str>) -> Self {
         let body = match hint {
             Some(hint) => json!({ "error": error, "hint": hint }),

@@ -1,16 +1,16 @@
 //! What lies between ureq and the network, and keeps two promises that ureq
 //! cannot: one deadline over every lookup, connect, read and write of a call,
-//! and a true answer to whether any of the request has left.
+//! and the truth about whether any of the request has left.
 //!
 //! All of it stands on `ureq::unversioned`, which may change in a minor
-//! release of ureq. It is kept together here, so that such a change is mended
+//! release of ureq. It is kept together here, so that such a change is fixed
 //! in one place.
 //!
 //! - [`Unresolved`] keeps ureq from looking up names on every call;
 //! - [`Dial`] opens a [`Socket`], which obeys the call's deadline by the clock;
 //! - [`UnderTls`] tells TLS that ended from TLS that was cut;
 //! - [`Bounded`] gives all that connecting does `connect_timeout` at most;
-//! - [`Hold`] holds the request back until the answer is awaited, so that head
+//! - [`Hold`] holds the request back until the response is awaited, so that head
 //!   and body leave in one write and one TLS record.
 //!
 //! A call runs on one thread from end to end, and ureq hands its transports
@@ -74,7 +74,7 @@ struct Attempt {
 /// How far the request has come.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Progress {
-    /// ureq has not asked for the answer yet: nothing was written.
+    /// ureq has not asked for the response yet: nothing was written.
     Held,
     /// Written to the connection, but the system has taken no byte so far.
     Given,
@@ -97,7 +97,7 @@ thread_local! {
 pub(crate) fn attempt<T>(deadline: Option<Instant>, run: impl FnOnce() -> T) -> (T, bool) {
     let attempt = Attempt {
         limit: deadline,
-        passed: "no answer within the timeout",
+        passed: "no response within the timeout",
         progress: Progress::Held,
     };
     // A logger that makes calls of its own would run inside of this one, and may
@@ -221,7 +221,7 @@ impl<In: Transport> Connector<In> for Dial {
     }
 }
 
-/// Connects to the first address that answers.
+/// Connects to the first address that accepts.
 ///
 /// Each but the last gets half of the time that is left, so that one that
 /// swallows packets leaves some for the next.
@@ -294,7 +294,7 @@ impl Transport for Socket {
             let free = self.buffers.input_append_buf();
             if free.is_empty() {
                 // A read of nothing would look like the end of the connection.
-                let long = "the answer has a line that is too long";
+                let long = "the response has a line that is too long";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, long).into());
             }
             match self.stream.read(free) {
@@ -428,7 +428,7 @@ impl<T: Transport> Transport for UnderTls<T> {
 
     fn is_open(&mut self) -> bool {
         // Part of a record is the start of something that nobody asked for,
-        // and the TLS backend would keep it for the next answer.
+        // and the TLS backend would keep it for the next response.
         self.records.are_whole() && self.inner.is_open()
     }
 }
@@ -489,9 +489,9 @@ impl<In: Transport> Connector<In> for HoldConnector {
         if to_proxy {
             return Ok(Some(Either::A(inner)));
         }
-        // ureq would take it for the answer, before the request has left.
+        // ureq would take it for the response, before the request has left.
         if !inner.buffers().input().is_empty() {
-            let early = "the proxy sent more than its own answer";
+            let early = "the proxy sent more than its own response";
             return Err(io::Error::new(io::ErrorKind::InvalidData, early).into());
         }
         Ok(Some(Either::B(Hold {
@@ -501,7 +501,7 @@ impl<In: Transport> Connector<In> for HoldConnector {
     }
 }
 
-/// Holds back what is written until an answer is awaited.
+/// Holds back what is written until a response is awaited.
 struct Hold<T> {
     inner: T,
     held: Vec<u8>,

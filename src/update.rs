@@ -1,4 +1,4 @@
-//! The call: check, try, wait, answer.
+//! The call: validate, send, retry, return.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,15 +7,15 @@ use time::OffsetDateTime;
 
 use crate::config::Config;
 use crate::customer::{Customer, Unreadable};
-use crate::error::{Answered, Error, Outcome, Secret};
-use crate::exchange::{self, Answer, BODY_MOST};
+use crate::error::{Error, ErrorResponse, Outcome, Secret};
+use crate::exchange::{self, BODY_MOST, Response};
 use crate::format::{self, Violation};
 use crate::patch::CustomerPatch;
 use crate::retry::{self, Retry};
 
 /// Changes some details of one customer: `PATCH /api/v1/customers/{id}`.
 ///
-/// Sends the fields that `patch` sets, and answers with the customer as it is
+/// Sends the fields that `patch` sets, and returns the customer as it is
 /// after the change. `Ok` means applied; of an error,
 /// [`outcome`](Error::outcome) says whether it was applied all the same. The
 /// call returns within the [`timeout`](crate::ConfigBuilder::timeout) of `cfg`.
@@ -26,10 +26,10 @@ use crate::retry::{self, Retry};
 ///
 /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): id or patch break a format.
 ///   Every violation is there, and nothing was sent.
-/// - [`Api`](crate::ErrorKind::Api): the server answered, and not with 2xx.
-/// - [`Transport`](crate::ErrorKind::Transport): no answer came, or not its
+/// - [`Api`](crate::ErrorKind::Api): the server responded with a status other than 2xx.
+/// - [`Transport`](crate::ErrorKind::Transport): no response came, or not its
 ///   whole head.
-/// - [`InvalidResponse`](crate::ErrorKind::InvalidResponse): the server answered 2xx,
+/// - [`InvalidResponse`](crate::ErrorKind::InvalidResponse): the server responded with 2xx,
 ///   but the body was cut, or is not this customer.
 ///
 /// # Example
@@ -110,15 +110,15 @@ fn try_once(
     body: &str,
     deadline: Option<Instant>,
 ) -> Result<Customer, (Error, Retry)> {
-    let answer = exchange::send(cfg, id, body, deadline).map_err(|failure| {
+    let response = exchange::send(cfg, id, body, deadline).map_err(|failure| {
         let (outcome, retry) = retry::of_transport(failure.sent, failure.passing);
         (Error::transport(failure.cause, outcome), retry)
     })?;
-    if (200..300).contains(&answer.status) {
-        return read_customer(id, answer).map_err(|error| (error, Retry::Never));
+    if (200..300).contains(&response.status) {
+        return read_customer(id, response).map_err(|error| (error, Retry::Never));
     }
-    let (outcome, retry) = retry::of_status(answer.status);
-    let retry_after = answer
+    let (outcome, retry) = retry::of_status(response.status);
+    let retry_after = response
         .retry_after
         .as_deref()
         .and_then(|value| retry::retry_after(value, OffsetDateTime::now_utc()));
@@ -129,38 +129,38 @@ fn try_once(
             value: cfg.api_key(),
         }])
         .collect();
-    let error = Error::api_status(answered(answer), outcome, &secrets);
+    let error = Error::api_status(responded(response), outcome, &secrets);
     Err((error.with_retry_after(retry_after), retry))
 }
 
-/// The customer in an answer of 2xx.
-fn read_customer(id: &str, mut answer: Answer) -> Result<Customer, Error> {
-    let reason = match answer.cut.take() {
+/// The customer in a response of 2xx.
+fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
+    let reason = match response.cut.take() {
         Some(cause) => Unreadable::Cut(cause),
-        None if answer.body.len() > BODY_MOST => Unreadable::TooLong,
-        None if !matches!(answer.status, 200 | 201) => Unreadable::Status,
-        None => match Customer::read(id, std::mem::take(&mut answer.body)) {
-            Ok(customer) => return Ok(customer.with_request_id(answer.request_id)),
+        None if response.body.len() > BODY_MOST => Unreadable::TooLong,
+        None if !matches!(response.status, 200 | 201) => Unreadable::Status,
+        None => match Customer::read(id, std::mem::take(&mut response.body)) {
+            Ok(customer) => return Ok(customer.with_request_id(response.request_id)),
             Err((reason, body)) => {
-                answer.body = body;
+                response.body = body;
                 reason
             }
         },
     };
-    Err(Error::unreadable(Box::new(reason), answered(answer)))
+    Err(Error::unreadable(Box::new(reason), responded(response)))
 }
 
-/// What an error keeps of an answer.
-fn answered(answer: Answer) -> Answered {
-    let mut body = String::from_utf8_lossy(&answer.body).into_owned();
+/// What an error keeps of a response.
+fn responded(response: Response) -> ErrorResponse {
+    let mut body = String::from_utf8_lossy(&response.body).into_owned();
     let mut end = body.len().min(64 * 1024);
     while !body.is_char_boundary(end) {
         end -= 1;
     }
     body.truncate(end);
-    Answered {
-        status: answer.status,
-        request_id: answer.request_id,
+    ErrorResponse {
+        status: response.status,
+        request_id: response.request_id,
         body,
     }
 }
@@ -194,7 +194,7 @@ mod tests {
         CustomerPatch::new().first_name("Joan")
     }
 
-    fn answer(status: u16) -> Fault {
+    fn response(status: u16) -> Fault {
         Fault::Respond {
             status,
             headers: vec![("x-request-id".into(), format!("req_{status}"))],
@@ -214,7 +214,7 @@ mod tests {
     fn sleeps_double_from_half_a_second_to_eight_and_vary_by_half() {
         let server = TestServer::start().unwrap();
         let cfg = server.config().max_retries(6).timeout(Duration::MAX);
-        let (result, slept) = call(&server, cfg, vec![answer(429); 6]);
+        let (result, slept) = call(&server, cfg, vec![response(429); 6]);
         assert_eq!(result.unwrap().first_name.as_deref(), Some("Joan"));
         assert_eq!(slept.len(), 6);
         for (slept, most) in slept.iter().zip([500, 1000, 2000, 4000, 8000, 8000]) {
@@ -280,7 +280,7 @@ mod tests {
 
         // The shortest backoff is a quarter of a second.
         let cfg = server.config().timeout(Duration::from_millis(249));
-        let (result, slept) = call(&server, cfg, [answer(429)]);
+        let (result, slept) = call(&server, cfg, [response(429)]);
         assert_eq!(result.unwrap_err().attempts(), 1);
         assert!(slept.is_empty());
     }
@@ -288,22 +288,22 @@ mod tests {
     #[test]
     fn what_is_tried_again_depends_on_the_answer_and_on_retry_unknown() {
         for (fault, plain, unsafe_too, transient) in [
-            (answer(408), 2, 2, true),
-            (answer(425), 2, 2, true),
-            (answer(429), 2, 2, true),
-            (answer(400), 1, 1, false),
-            (answer(401), 1, 1, false),
-            (answer(422), 1, 1, false),
-            (answer(302), 1, 1, false),
-            (answer(501), 1, 1, false),
-            (answer(500), 1, 2, true),
-            (answer(502), 1, 2, true),
-            (answer(503), 1, 2, true),
-            (answer(504), 1, 2, true),
-            (answer(520), 1, 2, true),
-            (answer(524), 1, 2, true),
+            (response(408), 2, 2, true),
+            (response(425), 2, 2, true),
+            (response(429), 2, 2, true),
+            (response(400), 1, 1, false),
+            (response(401), 1, 1, false),
+            (response(422), 1, 1, false),
+            (response(302), 1, 1, false),
+            (response(501), 1, 1, false),
+            (response(500), 1, 2, true),
+            (response(502), 1, 2, true),
+            (response(503), 1, 2, true),
+            (response(504), 1, 2, true),
+            (response(520), 1, 2, true),
+            (response(524), 1, 2, true),
             // Unreadable, which is not tried again.
-            (answer(200), 1, 1, false),
+            (response(200), 1, 1, false),
             (Fault::CloseAfterReading, 1, 2, true),
             (Fault::CloseBeforeReading, 1, 2, true),
             (Fault::Reset, 1, 2, true),
@@ -327,7 +327,7 @@ mod tests {
         let server = TestServer::start().unwrap();
         let cfg = server.config().max_retries(0).retry_unknown(true);
         for status in [429, 503] {
-            let (result, slept) = call(&server, cfg.clone(), [answer(status)]);
+            let (result, slept) = call(&server, cfg.clone(), [response(status)]);
             let error = result.unwrap_err();
             assert_eq!((error.attempts(), slept), (1, vec![]), "{status}");
         }
@@ -339,7 +339,7 @@ mod tests {
         let server = TestServer::start().unwrap();
         for status in [401, 422, 429] {
             let cfg = server.config().max_retries(1).retry_unknown(true);
-            let (result, _) = call(&server, cfg, [answer(503), answer(status)]);
+            let (result, _) = call(&server, cfg, [response(503), response(status)]);
             let error = result.unwrap_err();
             assert_eq!(error.outcome(), Outcome::Unknown, "{status}");
             assert_eq!(error.attempts(), 2);
@@ -361,7 +361,7 @@ mod tests {
             assert_eq!(error.is_transient(), status == 429);
             assert_eq!(
                 error.to_string(),
-                format!("unknown whether applied: the API answered {status}: no {status}")
+                format!("unknown whether applied: the API responded with {status}: no {status}")
             );
         }
     }
@@ -370,7 +370,7 @@ mod tests {
     fn unknown_stays_unknown_where_the_next_connection_is_refused() {
         let server = TestServer::start().unwrap();
         let cfg = server.config().retry_unknown(true).build().unwrap();
-        server.fail_next(answer(503));
+        server.fail_next(response(503));
         let server = RefCell::new(Some(server));
         let error = update_with(&cfg, ID, &patch(), |_| drop(server.take())).unwrap_err();
         assert_eq!(error.outcome(), Outcome::Unknown);
@@ -400,7 +400,7 @@ mod tests {
     fn retry_after_of_an_earlier_attempt_is_forgotten() {
         let server = TestServer::start().unwrap();
         let cfg = server.config().max_retries(1);
-        let (result, slept) = call(&server, cfg, [come_back(429, "2"), answer(422)]);
+        let (result, slept) = call(&server, cfg, [come_back(429, "2"), response(422)]);
         let error = result.unwrap_err();
         assert_eq!(slept, [Duration::from_secs(2)]);
         assert_eq!(error.retry_after(), None);
@@ -411,12 +411,12 @@ mod tests {
     fn an_answer_after_retries_is_the_customer_as_it_is_now() {
         let server = TestServer::start().unwrap();
         let cfg = server.config().max_retries(3).retry_unknown(true);
-        let faults = [answer(503), Fault::CloseAfterReading, Fault::Reset];
+        let faults = [response(503), Fault::CloseAfterReading, Fault::Reset];
         let (result, slept) = call(&server, cfg, faults);
         let customer = result.unwrap();
         assert_eq!(slept.len(), 3);
         assert_eq!(customer.raw_json(), server.customer(ID).unwrap());
-        // Twice: by the attempt whose answer was lost, and by the last.
+        // Twice: by the attempt whose response was lost, and by the last.
         let applied = server.into_log().applied;
         let once = (ID.to_owned(), br#"{"first_name":"Joan"}"#.to_vec());
         assert_eq!(applied, [once.clone(), once]);
@@ -436,7 +436,7 @@ mod tests {
         assert_eq!(
             lines[..2],
             [
-                "unknown whether applied: the API answered 200, but not with this customer",
+                "unknown whether applied: the API responded with 200, but not with this customer",
                 "caused by: the body did not come to its end",
             ]
         );

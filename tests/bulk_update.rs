@@ -83,7 +83,7 @@ fn every_line_has_a_result_in_input_order() {
                 13,
                 json!("cus_none"),
                 "not_applied",
-                "not applied: the API answered 404: Customer not found"
+                "not applied: the API responded with 404: Customer not found"
             ),
             (
                 14,
@@ -585,7 +585,7 @@ fn a_pause_says_why() {
     child.wait().unwrap();
     assert_eq!(
         said,
-        "paused for 3600 s: not applied: the API answered 429\n"
+        "paused for 3600 s: not applied: the API responded with 429\n"
     );
 }
 

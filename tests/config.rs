@@ -183,10 +183,10 @@ fn the_last_setting_wins() {
     let url = |builder: ConfigBuilder| builder.no_proxy().build().unwrap().base_url().to_owned();
     let both = Config::builder("key").production().base_url("http://[::1]");
     assert_eq!(url(both), "http://[::1]");
-    let mended = Config::builder("key")
+    let fixed = Config::builder("key")
         .base_url("x")
         .base_url("http://[::1]");
-    assert_eq!(url(mended), "http://[::1]");
+    assert_eq!(url(fixed), "http://[::1]");
     let spoilt = Config::builder("key")
         .base_url("http://[::1]")
         .base_url("x");

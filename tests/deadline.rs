@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use paywithsoap::{Error, update_customer};
 
 use common::{
-    End, ID, LONG, SHORT, SLACK, answer, call, config, customer, io_kind, ok, patch, read_request,
-    repeat, serve, stall, syn_dropped,
+    End, ID, LONG, SHORT, SLACK, call, config, customer, io_kind, ok, patch, read_request, repeat,
+    response, serve, stall, syn_dropped,
 };
 
 // A table: a row a mischief.
@@ -29,7 +29,7 @@ fn nothing_that_a_server_does_outlives_the_timeout() {
             drop(s);
             Ok(())
         }),
-        ("never answers", End::Lost, |mut s| stall(&mut s)),
+        ("never responds", End::Lost, |mut s| stall(&mut s)),
         ("trickles its first line", End::Lost, |mut s| {
             repeat(&mut s, b"H", SLOW)
         }),
@@ -104,7 +104,7 @@ fn nothing_that_a_server_does_outlives_the_timeout() {
             },
         ),
         (
-            "trickles the words of a refusal",
+            "trickles the words of an error response",
             End::Refused(422),
             |mut s| {
                 s.write_all(b"HTTP/1.1 422 Unprocessable Content\r\n\r\n")?;
@@ -137,7 +137,7 @@ fn nothing_that_a_server_does_outlives_the_timeout() {
 fn connecting_ends_by_the_shorter_of_the_two_timeouts() {
     let (addr, _kept) = syn_dropped();
     for (timeout, connect_timeout, said) in [
-        (SHORT, LONG, "no answer within the timeout"),
+        (SHORT, LONG, "no response within the timeout"),
         (LONG, SHORT, "no connection within the connect_timeout"),
     ] {
         let cfg = config(addr).timeout(timeout);
@@ -256,7 +256,7 @@ fn where_threads_are_refused_addresses_still_work() {
     }
     let addr = serve(|_, mut stream| {
         read_request(&mut stream)?;
-        stream.write_all(&answer("200 OK", &customer()))?;
+        stream.write_all(&response("200 OK", &customer()))?;
         stall(&mut stream)
     });
     let child = Command::new(env::current_exe().unwrap())
@@ -335,7 +335,7 @@ mod with_tls {
         }
     }
 
-    /// A proxy's answer to CONNECT is a part of connecting.
+    /// A proxy's response to CONNECT is a part of connecting.
     #[test]
     fn no_proxy_outlives_a_timeout() {
         for (timeout, connect_timeout) in [(SHORT, LONG), (LONG, SHORT)] {

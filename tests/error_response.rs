@@ -1,4 +1,4 @@
-//! What the client makes of answers that are not 2xx.
+//! What the client makes of responses that are not 2xx.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ fn every_status_comes_to_its_outcome() {
     let cfg = server.config().max_retries(0).build().unwrap();
     let mut failed = String::new();
     for status in (300..=999).chain([101]) {
-        server.fail_next(answer(status, &[], b""));
+        server.fail_next(response(status, &[], b""));
         let error = update_customer(&cfg, ID, &patch()).unwrap_err();
         let outcome = match status {
             400..=499 => Outcome::NotApplied,
@@ -40,28 +40,28 @@ fn a_refusal_says_so_verbatim() {
         (
             401,
             r#"{"error":"Unauthorized","hint":"Check your API key"}"#,
-            "not applied: the API answered 401: Unauthorized (Check your API key)",
+            "not applied: the API responded with 401: Unauthorized (Check your API key)",
         ),
         (
             422,
             r#"{"error":"Email has already been taken"}"#,
-            "not applied: the API answered 422: Email has already been taken",
+            "not applied: the API responded with 422: Email has already been taken",
         ),
-        (404, "", "not applied: the API answered 404"),
+        (404, "", "not applied: the API responded with 404"),
         (
             302,
             "moved",
-            "unknown whether applied: the API answered 302",
+            "unknown whether applied: the API responded with 302",
         ),
         (
             500,
             "<h1>Oops</h1>",
-            "unknown whether applied: the API answered 500",
+            "unknown whether applied: the API responded with 500",
         ),
         (
             503,
             r#"{"hint":"Come back later"}"#,
-            "unknown whether applied: the API answered 503: Come back later",
+            "unknown whether applied: the API responded with 503: Come back later",
         ),
     ] {
         let error = refused(status, body.as_bytes());
@@ -240,9 +240,9 @@ fn no_secret_shows_in_what_the_server_said() {
         ("555000111", "555000111"),
     ] {
         let body = serde_json::json!({ "error": said }).to_string();
-        server.fail_next(answer(422, &[], body.as_bytes()));
+        server.fail_next(response(422, &[], body.as_bytes()));
         let error = update_customer(&cfg, ID, &patch).unwrap_err();
-        let display = format!("not applied: the API answered 422: {shown}");
+        let display = format!("not applied: the API responded with 422: {shown}");
         assert_eq!(error.to_string(), display);
         assert_eq!(format!("{error:?}"), display);
         // Raw, as documented.
@@ -250,7 +250,7 @@ fn no_secret_shows_in_what_the_server_said() {
         assert_eq!(error.body(), Some(body.as_str()));
     }
     // The names of an error map and the hint are the server's words, too.
-    server.fail_next(answer(
+    server.fail_next(response(
         422,
         &[],
         br#"{"errors":{"jane":"5550001111"},"hint":"drop jane.roe@acme.example"}"#,
@@ -258,7 +258,7 @@ fn no_secret_shows_in_what_the_server_said() {
     let error = update_customer(&cfg, ID, &patch).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "not applied: the API answered 422: [first_name] [phone_number] (drop [email])"
+        "not applied: the API responded with 422: [first_name] [phone_number] (drop [email])"
     );
 }
 
@@ -276,11 +276,11 @@ fn a_value_of_four_characters_is_kept_back_and_one_of_three_is_not() {
         let cfg = Config::builder(key).base_url(server.base_url());
         let cfg = cfg.no_proxy().build().unwrap();
         let body = serde_json::json!({ "error": format!("{key} {name}") });
-        server.fail_next(answer(422, &[], body.to_string().as_bytes()));
+        server.fail_next(response(422, &[], body.to_string().as_bytes()));
         let error = update_customer(&cfg, ID, &CustomerPatch::new().first_name(name)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("not applied: the API answered 422: {shown}")
+            format!("not applied: the API responded with 422: {shown}")
         );
     }
 }
@@ -305,7 +305,7 @@ fn what_the_server_said_is_cut_at_300_characters() {
         let error = refused(422, body.as_bytes());
         assert_eq!(
             error.to_string(),
-            format!("not applied: the API answered 422: {shown}")
+            format!("not applied: the API responded with 422: {shown}")
         );
         assert_eq!(error.api().unwrap().message(), Some(said.as_str()));
     }
@@ -330,7 +330,7 @@ fn what_the_server_said_stays_on_one_line_and_cannot_steer_a_terminal() {
         let error = refused(422, body.as_bytes());
         assert_eq!(
             error.to_string(),
-            format!("not applied: the API answered 422: {shown}")
+            format!("not applied: the API responded with 422: {shown}")
         );
         assert_eq!(error.api().and_then(ApiError::message), Some(said));
     }
@@ -344,7 +344,7 @@ fn redirects_are_never_followed() {
     let cfg = cfg.build().unwrap();
     let location = format!("{}/api/v1/customers/{ID}", other.base_url());
     for status in 300..=399 {
-        server.fail_next(answer(status, &[("location", &location)], b""));
+        server.fail_next(response(status, &[("location", &location)], b""));
         let error = update_customer(&cfg, ID, &patch()).unwrap_err();
         assert_eq!(error.status(), Some(status));
         assert_eq!(error.outcome(), Outcome::Unknown);
@@ -369,7 +369,7 @@ fn an_interim_answer_is_waited_out() {
         let error = update_customer(&cfg, ID, &patch()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "not applied: the API answered 422: no",
+            "not applied: the API responded with 422: no",
             "{interim}"
         );
     }
@@ -380,11 +380,11 @@ fn switching_protocols_is_no_success() {
     let headers = [("connection", "upgrade"), ("upgrade", "websocket")];
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(0).build().unwrap();
-    server.fail_next(answer(101, &headers, b""));
+    server.fail_next(response(101, &headers, b""));
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "unknown whether applied: the API answered 101"
+        "unknown whether applied: the API responded with 101"
     );
 }
 
@@ -404,7 +404,7 @@ fn retry_after_is_told() {
         for status in [429, 422, 503, 302] {
             let server = TestServer::start().unwrap();
             let cfg = server.config().max_retries(0).build().unwrap();
-            server.fail_next(answer(status, &[("Retry-After", value)], b""));
+            server.fail_next(response(status, &[("Retry-After", value)], b""));
             let error = update_customer(&cfg, ID, &patch()).unwrap_err();
             let expected = expected.map(Duration::from_secs);
             assert_eq!(error.retry_after(), expected, "{status} {value}");
@@ -414,7 +414,7 @@ fn retry_after_is_told() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(0).build().unwrap();
     let date = "Fri, 31 Dec 9999 23:59:59 GMT";
-    server.fail_next(answer(429, &[("retry-after", date)], b""));
+    server.fail_next(response(429, &[("retry-after", date)], b""));
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert!(error.retry_after().unwrap() > Duration::from_secs(365 * 86_400));
 }
@@ -423,7 +423,7 @@ fn retry_after_is_told() {
 fn a_wait_over_thirty_seconds_ends_the_call_instead() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(5).build().unwrap();
-    server.fail_next(answer(429, &[("retry-after", "31")], b""));
+    server.fail_next(response(429, &[("retry-after", "31")], b""));
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert_eq!(error.attempts(), 1);
     assert_eq!(error.retry_after(), Some(Duration::from_secs(31)));
@@ -445,7 +445,7 @@ fn the_test_server_refuses_as_the_api_does() {
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "not applied: the API answered 422: Email has already been taken"
+        "not applied: the API responded with 422: Email has already been taken"
     );
     assert_eq!(error.request_id(), Some("req_3"));
 }
@@ -481,25 +481,25 @@ fn the_test_server_survives_a_body_of_any_depth() {
         body.len()
     )
     .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 422 "), "{answer}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 422 "), "{response}");
 }
 
 fn patch() -> CustomerPatch {
     CustomerPatch::new().email("june.roe@example.com")
 }
 
-/// The error of a call that is answered with this.
+/// The error of a call that gets this response.
 #[track_caller]
 fn refused(status: u16, body: &[u8]) -> Error {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(0).build().unwrap();
-    server.fail_next(answer(status, &[], body));
+    server.fail_next(response(status, &[], body));
     update_customer(&cfg, ID, &patch()).unwrap_err()
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
+fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
     let owned = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
     Fault::Respond {
         status,

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use common::{
-    End, ID, LONG, SHORT, answer, call, config, customer, fin, ok, read_head, read_request, repeat,
-    rows, rst, serve, stall, syn_dropped,
+    End, ID, LONG, SHORT, call, config, customer, fin, ok, read_head, read_request, repeat,
+    response, rows, rst, serve, stall, syn_dropped,
 };
 
 #[test]
@@ -56,7 +56,7 @@ fn run(scenario: &str) -> Vec<End> {
         && !status.ends_with("stall")
         && status != "099"
     {
-        let (code, bytes) = (status[..3].parse().unwrap(), answer(status, "{}"));
+        let (code, bytes) = (status[..3].parse().unwrap(), response(status, "{}"));
         let end = one(SHORT * 4, send(bytes));
         assert!(end == Refused(code) || end == Failed(code), "{end:?}");
         return vec![end];
@@ -104,7 +104,7 @@ fn run(scenario: &str) -> Vec<End> {
         "401 before body read, then close (small body)" => {
             let end = one(LONG, |_, mut stream| {
                 read_head(&mut stream)?;
-                stream.write_all(&answer("401 Unauthorized", "{}"))
+                stream.write_all(&response("401 Unauthorized", "{}"))
             });
             (end, Refused(401))
         }
@@ -130,7 +130,7 @@ fn run(scenario: &str) -> Vec<End> {
             (one(LONG, send(with(&header, &customer()))), Lost)
         }
         "HTTP/0.9 body, no status line" => (one(LONG, send(customer())), Lost),
-        "status 099" => (one(LONG, send(answer("099 Odd", &customer()))), Lost),
+        "status 099" => (one(LONG, send(response("099 Odd", &customer()))), Lost),
         "HTTP/1.0 200" => {
             let bytes = format!("HTTP/1.0 200 OK\r\n\r\n{}", customer());
             (one(LONG, send(bytes)), Applied)
@@ -214,31 +214,31 @@ fn run(scenario: &str) -> Vec<End> {
             InvalidResponse(205),
         ),
         "200 JSON {}" => (
-            one(LONG, send(answer("200 OK", "{}"))),
+            one(LONG, send(response("200 OK", "{}"))),
             InvalidResponse(200),
         ),
         "200 nesting 200" => {
             let body = format!("{}{}", "[".repeat(200), "]".repeat(200));
             (
-                one(LONG, send(answer("200 OK", &body))),
+                one(LONG, send(response("200 OK", &body))),
                 InvalidResponse(200),
             )
         }
         "200 number 1e999" => (
-            one(LONG, send(answer("200 OK", r#"{"x":1e999}"#))),
+            one(LONG, send(response("200 OK", r#"{"x":1e999}"#))),
             InvalidResponse(200),
         ),
         "200 5000-digit number" => {
             let body = format!(r#"{{"x":{}}}"#, "9".repeat(5000));
             (
-                one(LONG, send(answer("200 OK", &body))),
+                one(LONG, send(response("200 OK", &body))),
                 InvalidResponse(200),
             )
         }
         r"200 NUL in string \u0000" => {
             let body = format!(r#"{{"id":"{ID}\u0000"}}"#);
             (
-                one(LONG, send(answer("200 OK", &body))),
+                one(LONG, send(response("200 OK", &body))),
                 InvalidResponse(200),
             )
         }
@@ -288,7 +288,7 @@ where
     End::of(&call(&cfg))
 }
 
-/// Answers with `bytes`, and ends the connection properly.
+/// Responds with `bytes`, and ends the connection properly.
 fn send(
     bytes: impl AsRef<[u8]>,
 ) -> impl Fn(usize, TcpStream) -> io::Result<()> + Clone + Send + 'static {
@@ -300,7 +300,7 @@ fn send(
     }
 }
 
-/// Answers with `bytes`, and resets the connection.
+/// Responds with `bytes`, and resets the connection.
 fn reset(
     bytes: impl AsRef<[u8]>,
 ) -> impl Fn(usize, TcpStream) -> io::Result<()> + Clone + Send + 'static {
@@ -312,7 +312,7 @@ fn reset(
     }
 }
 
-/// Answers with `bytes`, and is silent from then on.
+/// Responds with `bytes`, and is silent from then on.
 fn hold(
     bytes: impl AsRef<[u8]>,
 ) -> impl Fn(usize, TcpStream) -> io::Result<()> + Clone + Send + 'static {
@@ -324,7 +324,7 @@ fn hold(
     }
 }
 
-/// Answers with `start`, and then with `more` without an end.
+/// Responds with `start`, and then with `more` without an end.
 fn endless(
     start: impl AsRef<[u8]>,
     more: &'static str,
@@ -350,16 +350,16 @@ fn no_such_name() -> End {
     End::of(&result)
 }
 
-/// The server's side of the first connection, after its first answer. It tells
+/// The server's side of the first connection, after its first response. It tells
 /// when the second call may be made.
 type Turn = fn(TcpStream, Vec<u8>, &Sender<()>) -> io::Result<()>;
 
 /// Two calls on one Config. What the first connection may not be asked for, a
-/// second one answers.
+/// second one responds.
 fn pool(scenario: &str) -> Vec<End> {
     use End::{Applied, Lost};
 
-    let stale = || answer("200 OK", &customer().replace("Jane", "Stale"));
+    let stale = || response("200 OK", &customer().replace("Jane", "Stale"));
     let turn: Turn = match scenario {
         "server closes idle conn; 2nd request" => |stream, _, ready| {
             stream.shutdown(std::net::Shutdown::Write)?;
@@ -376,7 +376,7 @@ fn pool(scenario: &str) -> Vec<End> {
             fin(&stream)
         },
         "unsolicited 408 while idle; 2nd request" => |mut stream, _, ready| {
-            stream.write_all(&answer("408 Request Timeout", "{}"))?;
+            stream.write_all(&response("408 Request Timeout", "{}"))?;
             ready.send(()).map_err(io::Error::other)?;
             fin(&stream)
         },
@@ -401,7 +401,7 @@ fn pool(scenario: &str) -> Vec<End> {
     let addr = serve(move |number, mut stream| {
         read_request(&mut stream)?;
         if number > 0 {
-            stream.write_all(&answer("200 OK", &customer().replace("Jane", "Second")))?;
+            stream.write_all(&response("200 OK", &customer().replace("Jane", "Second")))?;
             return fin(&stream);
         }
         stream.write_all(&first)?;

@@ -154,7 +154,7 @@ fn phone_numbers_are_refused_with_what_would_be_right() {
 
 #[test]
 fn dates_of_birth_are_refused_with_what_would_be_right() {
-    const CALENDAR: &str = "date_of_birth must be a day of the calendar: \
+    const CALENDAR: &str = "date_of_birth must be a valid calendar date: \
         there is no such month, or the month has no such day";
     const SPACE: &str = "date_of_birth must be written YYYY-MM-DD: drop the white space around it";
     const TIME: &str =
@@ -610,7 +610,7 @@ impl IdCheck {
     }
 }
 
-/// The one violation that a check answered with.
+/// The one violation that a check returned.
 #[track_caller]
 fn message<T: std::fmt::Debug>(checked: Result<T, Error>) -> Option<String> {
     let error = checked.err()?;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! It changes that customer of the sandbox, and in the end puts back what the
-//! API's answers have told of it: all but the first name, which the first
+//! API's responses have told of it: all but the first name, which the first
 //! change overwrites, unless the API can be asked for the customer before.
 //! `SOAP_API_URL` may name another host, but not production. With
 //! `SOAP_TAKEN_EMAIL`, the address of another customer, it tries a duplicate
@@ -70,8 +70,8 @@ struct Live {
     taken_email: Option<String>,
 }
 
-/// What an API answered to a request that this crate would not send.
-struct Answer {
+/// What an API returned for a request that this crate would not send.
+struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
@@ -91,7 +91,7 @@ impl Live {
             .map(|customer| customer["first_name"].clone())
             .unwrap_or_default();
         self.fields(&before, &mut wrong);
-        self.refusals(&mut wrong);
+        self.error_responses(&mut wrong);
         self.restore(&known);
 
         assert!(
@@ -101,7 +101,7 @@ impl Live {
         );
     }
 
-    /// Tries both ways to send the key. Answers with the customer.
+    /// Tries both ways to send the key. Returns the customer.
     fn schemes(&self, wrong: &mut Vec<String>) -> Customer {
         let mut customer = None;
         for scheme in [AuthScheme::Bearer, AuthScheme::Raw] {
@@ -143,8 +143,8 @@ impl Live {
                     expected[name] = value.into();
                     expected["updated_at"] = after["updated_at"].clone();
                     if after != expected {
-                        let odd = format!("{name} alone changes, and the answer has it");
-                        println!("  answered: {after}");
+                        let odd = format!("{name} alone changes, and the response has it");
+                        println!("  responded: {after}");
                         wrong.push(odd);
                         expected = after;
                     }
@@ -158,7 +158,7 @@ impl Live {
     }
 
     /// Sends what must be refused, and what nobody knows.
-    fn refusals(&self, wrong: &mut Vec<String>) {
+    fn error_responses(&self, wrong: &mut Vec<String>) {
         let key = Some(self.key.as_str());
         let unknown_id = "cus_00000000000000000000000000000000";
         let name = json!({"first_name": "Jane"});
@@ -180,9 +180,9 @@ impl Live {
             ("no key", None, &self.id, name),
         ];
         for (what, key, id, body) in documented {
-            let answer = self.raw("PATCH", id, key, Some(&body));
-            println!("{what}: {}", answer.shown());
-            if !(400..500).contains(&answer.status) {
+            let response = self.raw("PATCH", id, key, Some(&body));
+            println!("{what}: {}", response.shown());
+            if !(400..500).contains(&response.status) {
                 wrong.push(format!("{what} is refused with 4xx"));
             }
         }
@@ -216,8 +216,8 @@ impl Live {
             json!({"date_of_birth": "01/02/1990"}),
             json!([]),
         ] {
-            let answer = self.raw("PATCH", &self.id, key, Some(&body));
-            println!("{body}: {}", answer.shown());
+            let response = self.raw("PATCH", &self.id, key, Some(&body));
+            println!("{body}: {}", response.shown());
         }
     }
 
@@ -243,7 +243,7 @@ impl Live {
     }
 
     /// Sends a request as it is, with no checks and no retries.
-    fn raw(&self, method: &str, id: &str, key: Option<&str>, body: Option<&Value>) -> Answer {
+    fn raw(&self, method: &str, id: &str, key: Option<&str>, body: Option<&Value>) -> Response {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -260,37 +260,37 @@ impl Live {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let agent = config.build().new_agent();
-        let answer = match body {
+        let response = match body {
             Some(body) => {
                 let request = request.header("content-type", "application/json");
                 agent.run(request.body(body.to_string()).unwrap())
             }
             None => agent.run(request.body(()).unwrap()),
         };
-        let mut answer = match answer {
-            Ok(answer) => answer,
+        let mut response = match response {
+            Ok(response) => response,
             // A panic would leave the customer as it is now.
             Err(error) => {
-                return Answer {
+                return Response {
                     status: 0,
                     headers: Vec::new(),
                     body: error.to_string(),
                 };
             }
         };
-        let headers = answer.headers().iter();
+        let headers = response.headers().iter();
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        Answer {
-            status: answer.status().as_u16(),
+        Response {
+            status: response.status().as_u16(),
             headers: headers
                 .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
                 .collect(),
-            body: text(&answer.body_mut().read_to_vec().unwrap_or_default()),
+            body: text(&response.body_mut().read_to_vec().unwrap_or_default()),
         }
     }
 }
 
-impl Answer {
+impl Response {
     /// Status, the headers that matter here, and the start of the body.
     fn shown(&self) -> String {
         let matters = |name: &str| {
@@ -320,10 +320,10 @@ impl Answer {
     }
 }
 
-/// The names of an answer's fields.
+/// The names of a response's fields.
 fn keys(json: &str) -> String {
-    let answer: Value = serde_json::from_str(json).unwrap_or_default();
-    let keys = answer
+    let response: Value = serde_json::from_str(json).unwrap_or_default();
+    let keys = response
         .as_object()
         .into_iter()
         .flat_map(|fields| fields.keys());

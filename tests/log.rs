@@ -12,9 +12,9 @@ use std::thread;
 use log::{LevelFilter, Log, Metadata, Record};
 use paywithsoap::{AuthScheme, Config, ConfigBuilder, CustomerPatch, update_customer};
 
-use common::{ID, KEY, SHORT, answer, fin, read_head, read_request, rst, serve, stall};
+use common::{ID, KEY, SHORT, fin, read_head, read_request, response, rst, serve, stall};
 
-/// What must not be found: of the settings, of the patch, of the answer.
+/// What must not be found: of the settings, of the patch, of the response.
 const SECRETS: [&str; 13] = [
     KEY,
     "proxy-password-4Hs",
@@ -23,9 +23,9 @@ const SECRETS: [&str; 13] = [
     "Patchlast",
     "5550106677",
     "1987-06-05",
-    "answer-mail@example.com",
-    "Answerfirst",
-    "Answerlast",
+    "response-mail@example.com",
+    "Responsefirst",
+    "Responselast",
     "5550108899",
     "1976-05-04",
     "internal-9Zq",
@@ -112,18 +112,23 @@ impl<S: io::Read + Write> Stream for S {}
 
 fn scripts() -> Vec<Script> {
     vec![
-        |s| respond(s, &answer("200 OK", &customer())),
-        |s| respond(s, &answer("200 OK", &customer().replace("cus_", "CUS_"))),
-        |s| respond(s, &answer("200 OK", &customer())[..200]),
-        |s| respond(s, &answer("422 Unprocessable Content", &refusal())),
-        |s| respond(s, &answer("500 Internal Server Error", &refusal())),
+        |s| respond(s, &response("200 OK", &customer())),
+        |s| respond(s, &response("200 OK", &customer().replace("cus_", "CUS_"))),
+        |s| respond(s, &response("200 OK", &customer())[..200]),
+        |s| respond(s, &response("422 Unprocessable Content", &error_body())),
+        |s| respond(s, &response("500 Internal Server Error", &error_body())),
         |s| respond(s, customer().as_bytes()),
-        |s| respond(s, b"HTTP/1.1 200 answer-mail@example.com\r\n\r\n{}"),
-        |s| respond(s, b"HTTP/1.1 200 OK\r\nAnswerfirst Answerlast\r\n\r\n{}"),
-        |s| respond(s, b"HTTP/1.1 2OO answer-mail@example.com\r\n\r\n{}"),
+        |s| respond(s, b"HTTP/1.1 200 response-mail@example.com\r\n\r\n{}"),
         |s| {
-            let head = "HTTP/1.1 200 OK\r\nx-customer: answer-mail@example.com\r\n\
-                        set-cookie: name=Answerfirst\r\n";
+            respond(
+                s,
+                b"HTTP/1.1 200 OK\r\nResponsefirst Responselast\r\n\r\n{}",
+            )
+        },
+        |s| respond(s, b"HTTP/1.1 2OO response-mail@example.com\r\n\r\n{}"),
+        |s| {
+            let head = "HTTP/1.1 200 OK\r\nx-customer: response-mail@example.com\r\n\
+                        set-cookie: name=Responsefirst\r\n";
             let body = customer();
             let length = body.len();
             respond(
@@ -133,7 +138,7 @@ fn scripts() -> Vec<Script> {
         },
         |s| {
             let head = "HTTP/1.1 302 Found\r\n\
-                        location: https://example.com/?email=answer-mail@example.com\r\n";
+                        location: https://example.com/?email=response-mail@example.com\r\n";
             respond(s, format!("{head}content-length: 0\r\n\r\n").as_bytes())
         },
         |s| {
@@ -171,7 +176,7 @@ fn settings(script: Script) -> Vec<ConfigBuilder> {
     });
     let refusing = serve(|_, mut stream| {
         read_head(&mut stream)?;
-        stream.write_all(&answer("407 answer-mail@example.com", &refusal()))?;
+        stream.write_all(&response("407 response-mail@example.com", &error_body()))?;
         fin(&stream)
     });
     let with_password = |proxy| format!("http://user:proxy-password-4Hs@{proxy}");
@@ -210,10 +215,10 @@ fn patch() -> CustomerPatch {
 
 fn customer() -> String {
     format!(
-        r#"{{"id":"{ID}","internal_id":"internal-9Zq","email":"answer-mail@example.com","first_name":"Answerfirst","last_name":"Answerlast","phone_number":"5550108899","date_of_birth":"1976-05-04"}}"#
+        r#"{{"id":"{ID}","internal_id":"internal-9Zq","email":"response-mail@example.com","first_name":"Responsefirst","last_name":"Responselast","phone_number":"5550108899","date_of_birth":"1976-05-04"}}"#
     )
 }
 
-fn refusal() -> String {
-    r#"{"error":"answer-mail@example.com is taken, patch-mail@example.com is not"}"#.into()
+fn error_body() -> String {
+    r#"{"error":"response-mail@example.com is taken, patch-mail@example.com is not"}"#.into()
 }

@@ -279,7 +279,7 @@ fn a_main_that_returns_the_error_reads_well() {
     let cut = stderr("unreadable");
     assert!(
         cut.contains(
-            "Error: unknown whether applied: the API answered 200, but not with this customer\n\
+            "Error: unknown whether applied: the API responded with 200, but not with this customer\n\
              caused by: the body has another id than was asked for\n"
         ),
         "{cut}"
@@ -376,6 +376,6 @@ fn respond(status: u16, body: &str) -> Fault {
     }
 }
 
-fn raw(answer: &str) -> Fault {
-    Fault::Raw(answer.into())
+fn raw(response: &str) -> Fault {
+    Fault::Raw(response.into())
 }

@@ -302,24 +302,24 @@ proptest! {
         server.fail_next(Fault::Raw(bytes));
         let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
         prop_assert_eq!(error.attempts(), 1);
-        // The request has left, so that only a refusal makes it clear.
+        // The request has left, so that only an error response makes it clear.
         let refused = error.status().is_some_and(|status| status / 100 == 4);
         prop_assert_eq!(error.outcome() == Outcome::NotApplied, refused);
     }
 
     #[test]
     fn json_for_an_answer_is_a_customer_if_it_is_an_object_with_the_id(
-        answer in answer_json(),
+        response in response_json(),
         bom in any::<bool>(),
         status in select(&[200_u16, 201][..]),
     ) {
         let server = TestServer::start().unwrap();
         let cfg = server.config().build().unwrap();
         let patch = CustomerPatch::new().first_name("Joan");
-        let body = format!("{}{answer}", if bom { "\u{feff}" } else { "" });
+        let body = format!("{}{response}", if bom { "\u{feff}" } else { "" });
         server.fail_next(Fault::Respond { status, headers: vec![], body: body.clone().into() });
         let result = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch);
-        prop_assert_eq!(result.is_ok(), answer["id"] == TestServer::CUSTOMER_ID);
+        prop_assert_eq!(result.is_ok(), response["id"] == TestServer::CUSTOMER_ID);
         match result {
             Ok(customer) => {
                 prop_assert_eq!(customer.raw_json(), body);
@@ -330,10 +330,10 @@ proptest! {
                     ("last_name", customer.last_name),
                     ("phone_number", customer.phone_number),
                 ] {
-                    prop_assert_eq!(value.as_deref(), answer[name].as_str(), "{}", name);
+                    prop_assert_eq!(value.as_deref(), response[name].as_str(), "{}", name);
                 }
                 let date = customer.date_of_birth.map(|date| date.to_string());
-                let given = answer["date_of_birth"].as_str();
+                let given = response["date_of_birth"].as_str();
                 prop_assert_eq!(date.as_deref(), given.filter(|date| *date == "1990-01-31"));
             }
             Err(error) => {
@@ -556,7 +556,7 @@ fn answer_bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn answer_json() -> impl Strategy<Value = Value> {
+fn response_json() -> impl Strategy<Value = Value> {
     const KNOWN: [&str; 8] = [
         "internal_id",
         "date_of_birth",

@@ -11,7 +11,8 @@ use std::time::Duration;
 use paywithsoap::ConfigBuilder;
 
 use common::{
-    End, SHORT, answer, call, config, customer, fin, ok, read_head, read_request, rst, serve, stall,
+    End, SHORT, call, config, customer, fin, ok, read_head, read_request, response, rst, serve,
+    stall,
 };
 
 /// What a proxy was asked for, head by head.
@@ -31,7 +32,7 @@ fn proxy_for(backend: SocketAddr, admit: fn(&str) -> bool) -> (SocketAddr, Heads
         let admitted = admit(&head);
         seen.lock().unwrap().push(head);
         if !admitted {
-            client.write_all(&answer("407 Proxy Authentication Required", ""))?;
+            client.write_all(&response("407 Proxy Authentication Required", ""))?;
             return fin(&client);
         }
         client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
@@ -104,19 +105,19 @@ fn nothing_was_sent_where_the_tunnel_never_stood() {
     type Script = fn(TcpStream) -> io::Result<()>;
     let cases: [(&str, bool, Script); 12] = [
         ("refuses with 403", false, |mut s| {
-            s.write_all(&answer("403 Forbidden", "no"))?;
+            s.write_all(&response("403 Forbidden", "no"))?;
             fin(&s)
         }),
         ("refuses with 502", false, |mut s| {
-            s.write_all(&answer("502 Bad Gateway", "no"))?;
+            s.write_all(&response("502 Bad Gateway", "no"))?;
             fin(&s)
         }),
-        ("answers with 204", false, |mut s| {
+        ("responds with 204", false, |mut s| {
             s.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
             fin(&s)
         }),
         ("hangs", true, |mut s| stall(&mut s)),
-        ("trickles an answer without an end", true, |mut s| {
+        ("trickles a response without an end", true, |mut s| {
             s.write_all(b"HTTP/1.1 200 OK\r\n")?;
             common::repeat(&mut s, b"x", Duration::from_millis(10))
         }),
@@ -124,22 +125,22 @@ fn nothing_was_sent_where_the_tunnel_never_stood() {
             s.write_all(b"HTTP/1.1 200 OK\r\nx: ")?;
             common::repeat(&mut s, &[b'y'; 1000], Duration::ZERO)
         }),
-        ("answers garbage", false, |mut s| {
+        ("sends garbage", false, |mut s| {
             s.write_all(b"\x16\x03\x01 what?\r\n\r\n")?;
             fin(&s)
         }),
         ("closes at once", true, |s| fin(&s)),
-        ("closes in the middle of its answer", true, |mut s| {
+        ("closes in the middle of its response", true, |mut s| {
             s.write_all(b"HTTP/1.1 200 O")?;
             fin(&s)
         }),
         ("resets", true, rst),
-        ("resets in the middle of its answer", true, |mut s| {
+        ("resets in the middle of its response", true, |mut s| {
             s.write_all(b"HTTP/1.1 200 O")?;
             rst(s)
         }),
         (
-            "answers in the API's name before it is asked",
+            "responds in the API's name before it is asked",
             false,
             |mut s| {
                 s.write_all(&[b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), ok()].concat())?;

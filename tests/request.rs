@@ -1,4 +1,4 @@
-//! What goes over the wire: method, path, headers and body, to the byte.
+//! What goes over the wire: method, path, headers and body, as received.
 
 use paywithsoap::testing::{Request, TestServer};
 use paywithsoap::{AuthScheme, ConfigBuilder, CustomerPatch, update_customer};

@@ -1,4 +1,4 @@
-//! What the client makes of an answer of 2xx.
+//! What the client makes of a response of 2xx.
 
 use std::error::Error as _;
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use time::{Date, Month, OffsetDateTime, Time};
 
 const ID: &str = TestServer::CUSTOMER_ID;
 
-/// The answer of the API's page.
+/// The response of the API's page.
 const PAGE: &str = r#"{
   "id": "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V",
   "internal_id": "cust_123",
@@ -300,7 +300,7 @@ fn an_unreadable_answer_is_never_tried_again() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(5).retry_unknown(true);
     let cfg = cfg.build().unwrap();
-    server.fail_next(answer(200, &[("retry-after", "0")], b"{}"));
+    server.fail_next(response(200, &[("retry-after", "0")], b"{}"));
     let error = update_customer(&cfg, ID, &CustomerPatch::new().first_name("June")).unwrap_err();
     check_unreadable(&error, 200);
     assert_eq!(error.attempts(), 1);
@@ -434,7 +434,7 @@ fn customers_are_equal_by_their_nine_fields() {
     }
 }
 
-/// Whatever an unreadable answer has in common.
+/// What every invalid response has in common.
 #[track_caller]
 fn check_unreadable(error: &Error, status: u16) {
     assert!(
@@ -450,7 +450,9 @@ fn check_unreadable(error: &Error, status: u16) {
     assert_eq!(error.retry_after(), None);
     assert_eq!(
         error.to_string(),
-        format!("unknown whether applied: the API answered {status}, but not with this customer")
+        format!(
+            "unknown whether applied: the API responded with {status}, but not with this customer"
+        )
     );
 }
 
@@ -459,19 +461,19 @@ fn read(body: &str) -> Result<Customer, Error> {
     respond(200, &[], body.as_bytes())
 }
 
-/// What a call comes to that is answered with this.
+/// What a call comes to that gets this response.
 #[track_caller]
 fn respond(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<Customer, Error> {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(0).build().unwrap();
-    server.fail_next(answer(status, headers, body));
+    server.fail_next(response(status, headers, body));
     let patch = CustomerPatch::new().first_name("June");
     let result = update_customer(&cfg, ID, &patch);
     assert_eq!(server.requests().len(), 1);
     result
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
+fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
     let owned = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
     Fault::Respond {
         status,

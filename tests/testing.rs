@@ -71,8 +71,8 @@ fn refuses_bodies_that_the_api_refuses() {
     let server = start();
     server.add_customer(r#"{"id":"cus_2","email":"ann@example.com","phone_number":"5550000000"}"#);
     let refuse = |body: &str, status: u16, error: &str| {
-        let answer = talk(&server, request(ID, GOOD, body).as_bytes());
-        assert_answer(&answer, status, error);
+        let response = talk(&server, request(ID, GOOD, body).as_bytes());
+        assert_response(&response, status, error);
     };
     refuse("", 400, "The body is not a JSON object");
     refuse("[]", 400, "The body is not a JSON object");
@@ -99,8 +99,8 @@ fn refuses_bodies_that_the_api_refuses() {
 
     // One's own e-mail address is no duplicate.
     let body = r#"{"email":"customer@example.com"}"#;
-    let answer = talk(&server, request(ID, GOOD, body).as_bytes());
-    assert_answer(&answer, 200, "");
+    let response = talk(&server, request(ID, GOOD, body).as_bytes());
+    assert_response(&response, 200, "");
 }
 
 #[test]
@@ -138,12 +138,12 @@ fn refuses_requests_that_the_api_refuses() {
             "Unsupported media type",
         ),
     ] {
-        let answer = talk(&server, request(id, headers, body).as_bytes());
-        assert_answer(&answer, status, error);
+        let response = talk(&server, request(id, headers, body).as_bytes());
+        assert_response(&response, status, error);
     }
     for method in ["GET", "POST", "PUT", "DELETE", "patch"] {
         let request = request(ID, GOOD, body).replacen("PATCH", method, 1);
-        assert_answer(&talk(&server, request.as_bytes()), 404, "Not found");
+        assert_response(&talk(&server, request.as_bytes()), 404, "Not found");
     }
     assert_eq!(server.requests().len(), 17);
 }
@@ -190,17 +190,17 @@ fn survives_malformed_requests() {
         b"PATCH /x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     ] {
         let shown = String::from_utf8_lossy(request).into_owned();
-        let answer = talk(&server, request);
+        let response = talk(&server, request);
         assert!(
-            answer.starts_with("HTTP/1.1 400 \r\n"),
-            "{shown:?}: {answer:?}"
+            response.starts_with("HTTP/1.1 400 \r\n"),
+            "{shown:?}: {response:?}"
         );
         assert!(
-            answer.contains("malformed request"),
-            "{shown:?}: {answer:?}"
+            response.contains("malformed request"),
+            "{shown:?}: {response:?}"
         );
     }
-    // Cut, or without end: closed without an answer.
+    // Cut, or without end: closed without a response.
     for request in [
         &b"PATCH"[..],
         b"PATCH /x HTTP/1.1\r\n",
@@ -211,9 +211,9 @@ fn survives_malformed_requests() {
         // The server may have closed before it has read all.
         let _ = stream.write_all(request);
         let _ = stream.shutdown(Shutdown::Write);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        assert_eq!(String::from_utf8_lossy(&answer), "");
+        let mut response = Vec::new();
+        let _ = stream.read_to_end(&mut response);
+        assert_eq!(String::from_utf8_lossy(&response), "");
     }
     drop(connect(&server));
     assert_eq!(server.requests(), []);
@@ -223,14 +223,14 @@ fn survives_malformed_requests() {
 #[test]
 fn asks_for_the_body_where_a_client_waits_to_be_asked() {
     let server = start();
-    let answer = talk(
+    let response = talk(
         &server,
         b"PATCH /x HTTP/1.1\r\nexpect: 100-continue\r\nconnection: close\r\n\
           content-length: 2\r\n\r\n{}",
     );
     assert!(
-        answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 \r\n"),
-        "{answer}"
+        response.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 \r\n"),
+        "{response}"
     );
 }
 
@@ -239,8 +239,8 @@ fn answers_many_requests_on_one_connection() {
     let server = start();
     let one = "PATCH /x HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}";
     let last = "PATCH /x HTTP/1.1\r\nconnection: close\r\n\r\n";
-    let answer = talk(&server, format!("{one}{one}{last}").as_bytes());
-    assert_eq!(answer.matches("HTTP/1.1 404 ").count(), 3, "{answer}");
+    let response = talk(&server, format!("{one}{one}{last}").as_bytes());
+    assert_eq!(response.matches("HTTP/1.1 404 ").count(), 3, "{response}");
     assert_eq!(server.requests().len(), 3);
 }
 
@@ -282,8 +282,8 @@ fn delay_and_trickle_apply_and_answer_late() {
 #[test]
 fn raw_and_respond_answer_as_told_and_apply_nothing() {
     let server = start();
-    let answer = "HTTP/1.1 418 \r\ncontent-length: 2\r\n\r\nhi";
-    let error = fail(&server, Fault::Raw(answer.into()));
+    let response = "HTTP/1.1 418 \r\ncontent-length: 2\r\n\r\nhi";
+    let error = fail(&server, Fault::Raw(response.into()));
     assert_eq!((error.status(), error.body()), (Some(418), Some("hi")));
     let error = fail(
         &server,
@@ -415,10 +415,10 @@ fn stops_on_drop_whatever_its_connections_do() {
     assert!(before.elapsed() < Duration::from_secs(30));
     assert!(TcpStream::connect(addr).is_err());
     for mut stream in open {
-        let mut answer = Vec::new();
-        // An end or a reset, and no answer.
-        let _ = stream.read_to_end(&mut answer);
-        assert_eq!(answer, b"");
+        let mut response = Vec::new();
+        // An end or a reset, and no response.
+        let _ = stream.read_to_end(&mut response);
+        assert_eq!(response, b"");
     }
 }
 
@@ -504,10 +504,13 @@ fn update_request() -> String {
 }
 
 #[track_caller]
-fn assert_answer(answer: &str, status: u16, error: &str) {
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-    assert!(head.contains("\r\nx-request-id: req_"), "{answer}");
+fn assert_response(response: &str, status: u16, error: &str) {
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.starts_with(&format!("HTTP/1.1 {status} ")),
+        "{response}"
+    );
+    assert!(head.contains("\r\nx-request-id: req_"), "{response}");
     let body: Value = serde_json::from_str(body).unwrap();
     assert_eq!(body["error"].as_str().unwrap_or_default(), error);
 }
@@ -525,7 +528,7 @@ fn connect(server: &TestServer) -> TcpStream {
 fn talk(server: &TestServer, bytes: &[u8]) -> String {
     let mut stream = connect(server);
     stream.write_all(bytes).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).unwrap();
+    String::from_utf8(response).unwrap()
 }

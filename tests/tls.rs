@@ -41,8 +41,8 @@ mod with_tls {
 
     use crate::common::tls::{self, Tls};
     use crate::common::{
-        End, LONG, SHORT, answer, call, customer, fin, io_kind, ok, read_request, rows, rst, serve,
-        stall,
+        End, LONG, SHORT, call, customer, fin, io_kind, ok, read_request, response, rows, rst,
+        serve, stall,
     };
 
     /// Whether rustls does the work; native-tls else.
@@ -141,7 +141,7 @@ mod with_tls {
     /// Two calls on one Config, both of which must come out well, though what
     /// the first connection says without being asked must not be believed.
     fn pool(scenario: &str) -> Vec<End> {
-        // The server's side of the first connection: it answers, does its
+        // The server's side of the first connection: it responds, does its
         // mischief, and tells when the second call may be made.
         type Turn = fn(&mut Tls, Vec<u8>, &Sender<()>) -> io::Result<()>;
         let turn: Turn = match scenario {
@@ -181,12 +181,12 @@ mod with_tls {
         let addr = tls::serve(server, move |number, mut tls| {
             read_request(&mut tls)?;
             if number > 0 {
-                tls.write_all(&answer("200 OK", &customer().replace("Jane", "Second")))?;
+                tls.write_all(&response("200 OK", &customer().replace("Jane", "Second")))?;
                 return tls::close(tls);
             }
             turn(
                 &mut tls,
-                answer("200 OK", &customer().replace("Jane", "Stale")),
+                response("200 OK", &customer().replace("Jane", "Stale")),
                 &ready,
             )?;
             stall(&mut tls.sock)
@@ -299,10 +299,10 @@ mod with_tls {
             let addr = tls::serve(server, |number, mut tls| {
                 read_request(&mut tls)?;
                 if number > 0 {
-                    tls.write_all(&answer("200 OK", &customer().replace("Jane", "Second")))?;
+                    tls.write_all(&response("200 OK", &customer().replace("Jane", "Second")))?;
                     return tls::close(tls);
                 }
-                let stale = answer("200 OK", &customer().replace("Jane", "Stale"));
+                let stale = response("200 OK", &customer().replace("Jane", "Stale"));
                 let segment = tls::records(&mut tls, &[&ok(), &stale])?;
                 let (now, later) = segment.split_at(segment.len() - 9);
                 tls.sock.write_all(now)?;

@@ -1,4 +1,4 @@
-//! An answer cut at every byte, and one that comes in small pieces.
+//! A response cut at every byte, and one that comes in small pieces.
 
 mod common;
 
@@ -30,7 +30,7 @@ const FRAMINGS: [Framing; 3] = [
 ];
 
 impl Framing {
-    fn answer(self) -> Vec<u8> {
+    fn response(self) -> Vec<u8> {
         let body = customer();
         match self {
             Self::Chunked => {
@@ -53,7 +53,7 @@ impl Framing {
     /// Whether the message is complete once `sent` bytes of it have come and
     /// then the end.
     fn is_complete(self, sent: usize, ending: Ending) -> bool {
-        let whole = self.answer().len();
+        let whole = self.response().len();
         match self {
             // The last chunk is `0\r\n`. The empty line after it adds nothing,
             // and a server that ends properly may leave it out; any other cut
@@ -69,10 +69,10 @@ impl Framing {
 fn an_answer_is_ok_only_once_it_is_complete_wherever_it_is_cut() {
     for ending in [Ending::Fin, Ending::Rst] {
         for framing in FRAMINGS {
-            let answer = framing.answer();
+            let response = framing.response();
             // Every connection serves one cut, and the next one byte more.
             let next = Arc::new(AtomicUsize::new(0));
-            let (bytes, counter) = (answer.clone(), Arc::clone(&next));
+            let (bytes, counter) = (response.clone(), Arc::clone(&next));
             let addr = serve(move |_, mut stream| {
                 read_request(&mut stream)?;
                 stream.write_all(&bytes[..counter.load(Ordering::SeqCst)])?;
@@ -81,11 +81,11 @@ fn an_answer_is_ok_only_once_it_is_complete_wherever_it_is_cut() {
                     Ending::Rst => rst(stream),
                 }
             });
-            for sent in 0..=answer.len() {
+            for sent in 0..=response.len() {
                 next.store(sent, Ordering::SeqCst);
                 // No pool, so that each call has a connection of its own.
                 let result = call(&config(addr).build().unwrap());
-                let head = answer.windows(4).position(|four| four == b"\r\n\r\n");
+                let head = response.windows(4).position(|four| four == b"\r\n\r\n");
                 let expected = if framing.is_complete(sent, ending) {
                     End::Applied
                 } else if sent < head.unwrap() + 4 {
@@ -97,7 +97,7 @@ fn an_answer_is_ok_only_once_it_is_complete_wherever_it_is_cut() {
                     End::of(&result),
                     expected,
                     "{framing:?} cut by {ending:?} after {sent} of {} bytes: {result:?}",
-                    answer.len()
+                    response.len()
                 );
             }
         }
@@ -107,10 +107,10 @@ fn an_answer_is_ok_only_once_it_is_complete_wherever_it_is_cut() {
 #[test]
 fn an_answer_is_ok_in_pieces_of_any_size() {
     for framing in FRAMINGS {
-        let answer = framing.answer();
+        let response = framing.response();
         let (sizes, size) = mpsc::channel();
         let size = Arc::new(Mutex::new(size));
-        let bytes = answer.clone();
+        let bytes = response.clone();
         let addr = serve(move |_, mut stream| {
             read_request(&mut stream)?;
             let size = size.lock().unwrap().recv().map_err(io::Error::other)?;
@@ -121,7 +121,7 @@ fn an_answer_is_ok_in_pieces_of_any_size() {
             }
             fin(&stream)
         });
-        for size in 1..=answer.len() {
+        for size in 1..=response.len() {
             sizes.send(size).unwrap();
             let result = call(&config(addr).build().unwrap());
             assert_eq!(

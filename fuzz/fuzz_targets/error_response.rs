@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use paywithsoap::fuzzing;
 
-const START: &str = "not applied: the API answered 422";
+const START: &str = "not applied: the API responded with 422";
 
 fuzz_target!(|input: &str| {
     // A line each for the e-mail address and the key, then the body.
@@ -12,7 +12,7 @@ fuzz_target!(|input: &str| {
     let (Some(email), Some(key), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
         return;
     };
-    let error = fuzzing::refusal(body, email, key);
+    let error = fuzzing::error_body(body, email, key);
     let shown = error.to_string();
     let said = shown.strip_prefix(START).unwrap();
     if !said.is_empty() {

@@ -1,4 +1,4 @@
-//! An answer is a customer where it is a JSON object with the right id, and
+//! A response is a customer where it is a JSON object with the right id, and
 //! never otherwise.
 #![no_main]
 
@@ -9,13 +9,13 @@ use serde_json::Value;
 const ID: &str = "cus_A3";
 
 fuzz_target!(|body: &[u8]| {
-    let customer = fuzzing::answer(ID, body);
+    let customer = fuzzing::response(ID, body);
     if let Some(customer) = &customer {
         assert_eq!(customer.id, ID);
         assert_eq!(customer.raw_json().as_bytes(), body);
         let written = serde_json::to_string(customer).unwrap();
         assert_eq!(
-            fuzzing::answer(ID, written.as_bytes()).as_ref(),
+            fuzzing::response(ID, written.as_bytes()).as_ref(),
             Some(customer)
         );
         if let Some(email) = &customer.email

@@ -84,9 +84,9 @@ pub(crate) enum End {
     Refused(u16),
     /// Refused, or something close to it that may have been applied.
     Failed(u16),
-    /// No answer, and certainly not applied.
+    /// No response, and certainly not applied.
     NotSent,
-    /// No answer.
+    /// No response.
     Lost,
     /// 2xx with something else than the customer.
     InvalidResponse(u16),
@@ -151,20 +151,20 @@ pub(crate) fn io_kind(error: &Error) -> io::ErrorKind {
     }
 }
 
-/// The customer, as the server answers.
+/// The customer, as the server responds.
 pub(crate) fn customer() -> String {
     format!(r#"{{"id":"{ID}","first_name":"Jane"}}"#)
 }
 
-/// A whole answer with a `content-length`.
-pub(crate) fn answer(status: &str, body: &str) -> Vec<u8> {
+/// A whole response with a `content-length`.
+pub(crate) fn response(status: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-/// The answer to a change that was applied.
+/// The response to a change that was applied.
 pub(crate) fn ok() -> Vec<u8> {
-    answer("200 OK", &customer())
+    response("200 OK", &customer())
 }
 
 /// Reads a request to its end.

@@ -41,7 +41,7 @@ pub const PEERS: [Peer; 8] = [
     },
     Peer {
         name: "bare socket",
-        note: "a ready request, the answer unread but for its length",
+        note: "a ready request, the response unread but for its length",
         make: socket,
     },
     Peer {
@@ -178,19 +178,19 @@ fn exchanges(mut stream: impl Read + Write + 'static, request: String) -> Call {
             let n = stream.read(&mut buffer[filled..]).unwrap();
             assert!(n > 0);
             filled += n;
-            let answer = &buffer[..filled];
-            if let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
+            let response = &buffer[..filled];
+            if let Some(head) = response.windows(4).position(|four| four == b"\r\n\r\n") {
                 let name = b"content-length: ";
-                let at = answer
+                let at = response
                     .windows(name.len())
                     .position(|window| window == name)
                     .unwrap();
-                let length = answer[at + name.len()..]
+                let length = response[at + name.len()..]
                     .iter()
                     .take_while(|byte| byte.is_ascii_digit())
                     .fold(0, |n, digit| n * 10 + usize::from(digit - b'0'));
                 if filled == head + 4 + length {
-                    assert!(answer.starts_with(b"HTTP/1.1 200 "));
+                    assert!(response.starts_with(b"HTTP/1.1 200 "));
                     break;
                 }
             }

@@ -1,5 +1,5 @@
 //! A server that does as little as it can: it reads whole requests, and sends
-//! the same answer to each.
+//! the same response to each.
 
 use std::env;
 use std::fs;
@@ -68,10 +68,10 @@ pub fn serve() {
     println!("http://{}", plain.local_addr().unwrap());
     println!("https://{}", tls.local_addr().unwrap());
     println!("{}", file.display());
-    thread::spawn(move || accept(&plain, answer));
+    thread::spawn(move || accept(&plain, response));
     accept(&tls, move |stream| {
         let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-        answer(StreamOwned::new(connection, stream))
+        response(StreamOwned::new(connection, stream))
     });
 }
 
@@ -88,7 +88,7 @@ fn accept(
     }
 }
 
-fn answer(mut stream: impl Read + Write) -> io::Result<()> {
+fn response(mut stream: impl Read + Write) -> io::Result<()> {
     let (one, the_last) = (answer_with(""), answer_with("connection: close\r\n"));
     let mut buffer = vec![0; 16 * 1024];
     let mut filled = 0;
@@ -161,7 +161,7 @@ fn certified() -> (Arc<ServerConfig>, String) {
     (Arc::new(config), ca.pem())
 }
 
-/// An answer as the API gives it, with these headers beside its own.
+/// A response as the API gives it, with these headers beside its own.
 fn answer_with(headers: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\n\

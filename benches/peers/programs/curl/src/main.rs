@@ -21,14 +21,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     easy.fail_on_error(true)?;
     easy.post_fields_copy(br#"{"first_name":"Jane","phone_number":"5551234567"}"#)?;
     easy.custom_request("PATCH")?;
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let mut transfer = easy.transfer();
     transfer.write_function(|bytes| {
-        answer.extend_from_slice(bytes);
+        response.extend_from_slice(bytes);
         Ok(bytes.len())
     })?;
     transfer.perform()?;
     drop(transfer);
-    println!("{}", String::from_utf8(answer)?);
+    println!("{}", String::from_utf8(response)?);
     Ok(())
 }
