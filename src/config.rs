@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use ureq::http::HeaderValue;
 
+use crate::connection::Network;
 use crate::error::Error;
 use crate::format::{self, BaseUrl, Violation};
-use crate::resolver::Resolver;
-use crate::transport;
+use crate::pool::Pool;
 
 /// The settings of calls to the API, checked, and the connections that they
 /// share.
@@ -36,8 +36,8 @@ use crate::transport;
 pub struct Config(Arc<Settings>);
 
 struct Settings {
-    agent: ureq::Agent,
-    names: Arc<Resolver>,
+    network: Arc<Network>,
+    pool: Pool,
     api_key: String,
     base_url: BaseUrl,
     authorization: HeaderValue,
@@ -124,12 +124,12 @@ impl Config {
         self.0.timeout
     }
 
-    pub(crate) fn agent(&self) -> &ureq::Agent {
-        &self.0.agent
+    pub(crate) fn network(&self) -> &Arc<Network> {
+        &self.0.network
     }
 
-    pub(crate) fn names(&self) -> &Resolver {
-        &self.0.names
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.0.pool
     }
 
     pub(crate) fn api_key(&self) -> &str {
@@ -366,18 +366,8 @@ impl ConfigBuilder {
                     // Those of a request are set on it; this one is for CONNECT.
                     .user_agent(CRATE)
                     .accept("")
-                    .accept_encoding("")
-                    .input_buffer_size(transport::BUFFER)
-                    .output_buffer_size(transport::BUFFER)
-                    // Below the buffer, or a larger head would read as an end of stream.
-                    .max_response_header_size(transport::BUFFER - 1)
-                    // Servers close idle connections, and a request that meets the
-                    // close ends as unknown: the younger, the rarer.
-                    .max_idle_age(Duration::from_secs(5))
-                    .max_idle_connections(IDLE)
-                    .max_idle_connections_per_host(IDLE);
-                let config = tls::configure(config, roots, self.system_roots).build();
-                let names = Resolver::new();
+                    .accept_encoding("");
+                let config = tls::configure(config, roots, self.system_roots);
                 let authorization = match self.auth_scheme {
                     AuthScheme::Bearer => format!("Bearer {api_key}"),
                     AuthScheme::Raw => api_key.clone(),
@@ -389,8 +379,8 @@ impl ConfigBuilder {
                     None => CRATE.into(),
                 };
                 Ok(Config(Arc::new(Settings {
-                    agent: transport::agent(config, Arc::clone(&names), self.connect_timeout),
-                    names,
+                    network: Network::new(config, self.connect_timeout),
+                    pool: Pool::default(),
                     authorization,
                     user_agent: header("user_agent", &user_agent)?,
                     api_key,
@@ -552,10 +542,14 @@ fn refused(field: &'static str, rule: &'static str) -> Error {
 
 /// What the TLS features of this build can do.
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
-mod tls {
+pub(crate) mod tls {
     use ureq::config::ConfigBuilder;
     use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
     use ureq::typestate::AgentScope;
+    #[cfg(not(feature = "rustls"))]
+    pub(crate) use ureq::unversioned::transport::NativeTlsConnector as Connector;
+    #[cfg(feature = "rustls")]
+    pub(crate) use ureq::unversioned::transport::RustlsConnector as Connector;
 
     use crate::format::Violation;
 
@@ -625,14 +619,32 @@ mod tls {
 }
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-mod tls {
+pub(crate) mod tls {
     use std::convert::Infallible;
 
     use ureq::config::ConfigBuilder;
     use ureq::typestate::AgentScope;
+    use ureq::unversioned::transport::{ConnectionDetails, Either, Transport};
 
     use super::NO_TLS;
     use crate::format::Violation;
+
+    /// Stands where the connector of a TLS backend would: ureq refuses `https`
+    /// over what it leaves as it is.
+    #[derive(Debug, Default)]
+    pub(crate) struct Connector;
+
+    impl<In: Transport> ureq::unversioned::transport::Connector<In> for Connector {
+        type Out = Either<In, Box<dyn Transport>>;
+
+        fn connect(
+            &self,
+            _: &ConnectionDetails,
+            chained: Option<In>,
+        ) -> Result<Option<Self::Out>, ureq::Error> {
+            Ok(chained.map(Either::A))
+        }
+    }
 
     pub(super) fn specific_roots(_: &[u8]) -> Result<Infallible, Violation> {
         Err(Violation::new("root_certificates", NO_TLS))
@@ -658,9 +670,6 @@ const URL_VARIABLE: &str = "SOAP_API_URL";
 
 /// The crate's own product in `User-Agent`.
 const CRATE: &str = concat!("paywithsoap/", env!("CARGO_PKG_VERSION"));
-
-/// How many idle connections are kept: one for each thread of a busy program.
-const IDLE: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -1,42 +1,42 @@
-//! One HTTP exchange: a request goes out, and a response comes back or not.
+//! One HTTP exchange: a request is sent, and a response comes back or not.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, SET_COOKIE, USER_AGENT};
 use ureq::http::{HeaderMap, HeaderValue, Request};
 
 use crate::config::Config;
+use crate::connection::{Connection, Truncated};
 use crate::retry;
-use crate::transport::{self, Cut};
 
 /// A response whose head came whole.
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) request_id: Option<String>,
-    /// The `Retry-After` header as it came.
+    /// The `Retry-After` header as received.
     pub(crate) retry_after: Option<String>,
-    /// The body, at most one byte longer than `BODY_MOST`.
+    /// The body, at most one byte longer than `MAX_BODY_SIZE`.
     pub(crate) body: Vec<u8>,
     /// Why the body is not whole, if it is not.
-    pub(crate) cut: Option<Cause>,
+    pub(crate) truncated: Option<Cause>,
 }
 
 /// No response.
 pub(crate) struct Failure {
     pub(crate) cause: Cause,
-    /// Whether any of the request may have left.
+    /// Whether any of the request may have been sent.
     pub(crate) sent: bool,
-    /// Whether the failure is of a kind that passes.
-    pub(crate) passing: bool,
+    /// Whether trying again later may work.
+    pub(crate) is_transient: bool,
 }
 
 pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
 
 /// The longest body that is read.
-pub(crate) const BODY_MOST: usize = 1024 * 1024;
+pub(crate) const MAX_BODY_SIZE: usize = 1024 * 1024;
 
 /// Sends `PATCH {base}/api/v1/customers/{id}` once, and reads the response.
 pub(crate) fn send(
@@ -45,24 +45,39 @@ pub(crate) fn send(
     body: &str,
     deadline: Option<Instant>,
 ) -> Result<Response, Failure> {
-    let (response, sent) = transport::attempt(deadline, || exchange(cfg, id, body));
+    let connection = cfg
+        .pool()
+        .take()
+        .unwrap_or_else(|| Connection::new(cfg.network()));
+    let (response, sent) = connection.call(deadline, |agent| {
+        exchange(cfg, &connection, agent, id, body)
+    });
+    if connection.is_reusable() {
+        cfg.pool().put(connection);
+    }
     response.map_err(|error| {
         if !sent {
-            // What is remembered of the name may be what led nowhere.
-            cfg.names().forget();
+            // What is cached of the name may be what led nowhere.
+            cfg.network().resolver().invalidate();
         }
-        let cause = plain(error);
+        let cause = into_cause(error);
+        let is_transient = is_transient(&cause);
+        let cause = if sent { cause } else { explain(cause) };
         Failure {
-            sent,
-            passing: cause
-                .downcast_ref::<io::Error>()
-                .is_some_and(|error| retry::passes(error.kind())),
             cause,
+            sent,
+            is_transient,
         }
     })
 }
 
-fn exchange(cfg: &Config, id: &str, body: &str) -> Result<Response, ureq::Error> {
+fn exchange(
+    cfg: &Config,
+    connection: &Connection,
+    agent: &ureq::Agent,
+    id: &str,
+    body: &str,
+) -> Result<Response, ureq::Error> {
     let url = [cfg.base_url(), "/api/v1/customers/", id].concat();
     let request = Request::patch(url)
         .header(AUTHORIZATION, cfg.authorization())
@@ -70,38 +85,38 @@ fn exchange(cfg: &Config, id: &str, body: &str) -> Result<Response, ureq::Error>
         .header(ACCEPT, JSON)
         .header(USER_AGENT, cfg.user_agent())
         .body(body)?;
-    let (head, mut incoming) = cfg.agent().run(request)?.into_parts();
+    let (head, mut incoming) = agent.run(request)?.into_parts();
+    if head.headers.contains_key(SET_COOKIE) {
+        connection.remove_cookies();
+    }
     let status = head.status.as_u16();
     let length = incoming.content_length().unwrap_or_default();
-    let room = usize::try_from(length).map_or(BODY_MOST, |length| length.min(BODY_MOST));
-    let mut body = Vec::with_capacity(room);
+    let capacity = usize::try_from(length).map_or(MAX_BODY_SIZE, |len| len.min(MAX_BODY_SIZE));
+    let mut body = Vec::with_capacity(capacity);
     let mut read = || {
-        let most = BODY_MOST as u64 + 1;
-        incoming.as_reader().take(most).read_to_end(&mut body)
+        let limit = MAX_BODY_SIZE as u64 + 1;
+        incoming.as_reader().take(limit).read_to_end(&mut body)
     };
-    // An error response is known by its status, and not worth waiting long for its words.
+    // An error response is known by its status, and not worth waiting long for.
     let read = if head.status.is_success() {
         read()
     } else {
-        transport::within(
-            ERROR_BODY_TIMEOUT,
-            "the body of the response took too long",
-            read,
-        )
+        let message = "the body of the response took too long";
+        connection.with_timeout(ERROR_BODY_TIMEOUT, message, read)
     };
     Ok(Response {
         status,
         request_id: ["x-request-id", "request-id", "cf-ray"]
             .iter()
-            .find_map(|name| text(&head.headers, name)),
-        retry_after: text(&head.headers, "retry-after"),
+            .find_map(|name| header_text(&head.headers, name)),
+        retry_after: header_text(&head.headers, "retry-after"),
         body,
-        cut: read.err().map(|error| plain(ureq::Error::from(error))),
+        truncated: read.err().map(|error| into_cause(ureq::Error::from(error))),
     })
 }
 
 /// A header's text, unless it is empty or not visible ASCII.
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     (!value.is_empty()).then(|| value.into())
 }
@@ -110,11 +125,11 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 ///
 /// What a server sends may hold the customer's data, and some of ureq's
 /// messages quote it: those are put in other words.
-fn plain(error: ureq::Error) -> Cause {
+fn into_cause(error: ureq::Error) -> Cause {
     match error {
         // ureq's own words for an end of stream.
         ureq::Error::Io(error) if error.to_string() == "Peer disconnected" => {
-            let closed = "the connection was closed before the response was whole";
+            let closed = "the connection was closed before the response was complete";
             Box::new(io::Error::new(error.kind(), closed))
         }
         ureq::Error::Io(error) => Box::new(error),
@@ -122,37 +137,100 @@ fn plain(error: ureq::Error) -> Cause {
         ureq::Error::Rustls(error) => Box::new(error),
         #[cfg(feature = "native-tls")]
         ureq::Error::NativeTls(error) => Box::new(error),
-        ureq::Error::Other(error) => match error.downcast::<Cut>() {
-            Ok(cut) => Box::new(cut.0),
+        ureq::Error::Other(error) => match error.downcast::<Truncated>() {
+            Ok(truncated) => Box::new(truncated.0),
             Err(error) => error,
         },
-        // Said of nothing but the end of the proxy's connection.
-        ureq::Error::ConnectProxyFailed(reason) if reason == "proxy server did not respond" => {
-            Box::new(io::Error::new(io::ErrorKind::UnexpectedEof, reason))
-        }
-        // "proxy server responded 407/407": the status twice.
-        ureq::Error::ConnectProxyFailed(reason) => {
-            Box::new(Broken(reason.split('/').next().unwrap_or_default().into()))
-        }
-        ureq::Error::LargeResponseHeader(..) => {
-            Box::new(Broken("the head of the response is too long".into()))
-        }
-        ureq::Error::Tls(reason) => Box::new(Broken(reason.into())),
-        _ => Box::new(Broken("the response is not HTTP/1.1".into())),
+        ureq::Error::ConnectProxyFailed(reason) => proxy_failure(&reason),
+        ureq::Error::Tls(reason) => Box::new(ProtocolError(reason)),
+        _ => Box::new(ProtocolError("the response is not HTTP/1.1")),
     }
+}
+
+/// What became of CONNECT, of which ureq tells in words alone.
+fn proxy_failure(reason: &str) -> Cause {
+    // Said of nothing but the end of the proxy's connection.
+    if reason == "proxy server did not respond" {
+        let closed = "the proxy closed the connection without a response";
+        return Box::new(io::Error::new(io::ErrorKind::UnexpectedEof, closed));
+    }
+    // "proxy server responded 407/407": the status twice.
+    let status = reason
+        .strip_prefix("proxy server responded ")
+        .and_then(|status| status.get(..3)?.parse().ok());
+    match status {
+        Some(status) => Box::new(ProxyRefused { status }),
+        None => Box::new(ProtocolError("the proxy did not open a connection")),
+    }
+}
+
+/// Whether a failure to connect may pass.
+fn is_transient(cause: &Cause) -> bool {
+    if let Some(refused) = cause.downcast_ref::<ProxyRefused>() {
+        return retry::is_transient_proxy_status(refused.status);
+    }
+    cause
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| retry::is_transient(error.kind()))
+}
+
+/// Puts words of ours above those of a TLS backend that did not accept a
+/// certificate, since its reader is seldom the one who can do something.
+fn explain(cause: Cause) -> Cause {
+    let message = cause.to_string().to_ascii_lowercase();
+    // An alert is the peer's word on a certificate of ours.
+    if message.contains("certificate") && !message.contains("alert") {
+        let error = CertificateError(cause);
+        return Box::new(io::Error::new(io::ErrorKind::InvalidData, error));
+    }
+    cause
 }
 
 /// What was received breaks a protocol.
 #[derive(Debug)]
-struct Broken(String);
+struct ProtocolError(&'static str);
 
-impl fmt::Display for Broken {
+impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0)
     }
 }
 
-impl StdError for Broken {}
+impl StdError for ProtocolError {}
+
+/// The proxy responded to CONNECT with another status than 200.
+#[derive(Debug)]
+struct ProxyRefused {
+    status: u16,
+}
+
+impl fmt::Display for ProxyRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the proxy responded with {}", self.status)
+    }
+}
+
+impl StdError for ProxyRefused {}
+
+/// The server's certificate was not accepted, for the reason that follows.
+#[derive(Debug)]
+struct CertificateError(Cause);
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the server's certificate was not accepted: somebody may be intercepting the \
+             connection; if your organisation inspects TLS, get its CA certificate from your \
+             administrator and pass it to root_certificates",
+        )
+    }
+}
+
+impl StdError for CertificateError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0)
+    }
+}
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -188,7 +266,10 @@ mod tests {
         let server = TestServer::start().unwrap();
         let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(1 << 15));
         for (response, told) in [
-            (long.as_str(), "the head of the response is too long"),
+            (
+                long.as_str(),
+                "the response has a head or a line of over 16 KiB",
+            ),
             (
                 "HTTP/1.1 jane@example.com\r\n\r\n",
                 "the response is not HTTP/1.1",
@@ -199,27 +280,26 @@ mod tests {
             ),
         ] {
             let failure = fail(&server, Fault::Raw(response.into()));
-            assert!(failure.sent && !failure.passing);
+            assert!(failure.sent && !failure.is_transient);
             assert_eq!(failure.cause.to_string(), told);
         }
     }
 
     #[test]
-    fn a_name_is_forgotten_once_it_leads_nowhere() {
+    fn a_cached_name_is_invalidated_where_it_leads_nowhere() {
         let server = TestServer::start().unwrap();
-        let url = server.base_url().replace("127.0.0.1", "localhost");
-        let cfg = server.config().base_url(url).build().unwrap();
+        let cfg = server.config().build().unwrap();
+        let resolver = cfg.network().resolver();
         let call = || send(&cfg, TestServer::CUSTOMER_ID, "{}", None);
-        assert_eq!(call().ok().unwrap().status, 422);
-        assert!(cfg.names().is_any_known());
+        resolver.cache("api.example", Vec::new());
 
         // The address was right: something came of it.
         server.fail_next(Fault::CloseAfterReading);
         assert!(call().err().unwrap().sent);
-        assert!(cfg.names().is_any_known());
+        assert!(resolver.is_cached("api.example"));
 
         drop(server);
         assert!(!call().err().unwrap().sent);
-        assert!(!cfg.names().is_any_known());
+        assert!(!resolver.is_cached("api.example"));
     }
 }

@@ -42,5 +42,5 @@ pub fn error_response(body: &str, email: &str, key: &str) -> Error {
 /// What becomes of a `Retry-After` header that arrives so many seconds after
 /// 1970 began.
 pub fn retry_after(value: &str, now: i64) -> Option<Duration> {
-    retry::retry_after(value, OffsetDateTime::from_unix_timestamp(now).ok()?)
+    retry::retry_after(value, OffsetDateTime::from_unix_timestamp(now).ok())
 }

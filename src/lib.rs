@@ -70,6 +70,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod config;
+mod connection;
 mod customer;
 mod error;
 mod exchange;
@@ -80,11 +81,11 @@ pub mod fuzzing;
 #[cfg(test)]
 mod model_tests;
 mod patch;
+mod pool;
 mod resolver;
 mod retry;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod transport;
 mod update;
 
 pub use crate::config::{AuthScheme, Config, ConfigBuilder};

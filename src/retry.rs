@@ -1,9 +1,9 @@
-//! What is tried again, and after how long. Nothing here reads a clock or
-//! sleeps.
+//! What is retried, and after how long. Nothing here sleeps.
 
-use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
-use std::time::Duration;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::{Date, Month, OffsetDateTime, Time};
 
@@ -12,7 +12,7 @@ use crate::error::Outcome;
 /// Whether a failed attempt may be followed by another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Retry {
-    /// Another attempt would end the same, or nobody can tell what it would do.
+    /// Another attempt would end the same, or what it would do is unknown.
     Never,
     /// Nothing was applied, and trying again may work.
     Safe,
@@ -24,7 +24,7 @@ pub(crate) enum Retry {
 ///
 /// 4xx says that the server did not act, and three of them ask to come back. A server or gateway
 /// that responds with 5xx may have applied the change before it failed.
-pub(crate) fn of_status(status: u16) -> (Outcome, Retry) {
+pub(crate) fn classify_status(status: u16) -> (Outcome, Retry) {
     match status {
         408 | 425 | 429 => (Outcome::NotApplied, Retry::Safe),
         400..=499 => (Outcome::NotApplied, Retry::Never),
@@ -35,18 +35,17 @@ pub(crate) fn of_status(status: u16) -> (Outcome, Retry) {
 
 /// What a lost or never made connection says of the change.
 ///
-/// `passing` tells whether the failure is of a kind that passes.
-pub(crate) fn of_transport(sent: bool, passing: bool) -> (Outcome, Retry) {
-    match (sent, passing) {
+/// `is_transient` tells whether the failure may pass.
+pub(crate) fn classify_transport(sent: bool, is_transient: bool) -> (Outcome, Retry) {
+    match (sent, is_transient) {
         (true, _) => (Outcome::Unknown, Retry::Unsafe),
         (false, true) => (Outcome::NotApplied, Retry::Safe),
         (false, false) => (Outcome::NotApplied, Retry::Never),
     }
 }
 
-/// Whether an I/O error before the request was sent is of a kind that passes:
-/// name not found, refused, unreachable, reset, end of stream, timeout.
-pub(crate) fn passes(kind: ErrorKind) -> bool {
+/// Whether an I/O error before the request was sent may pass: name not found, refused, unreachable, reset, end of stream, timeout.
+pub(crate) fn is_transient(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::NotFound
@@ -64,6 +63,12 @@ pub(crate) fn passes(kind: ErrorKind) -> bool {
     )
 }
 
+/// Whether what a proxy responded to CONNECT with may pass: it could not reach
+/// the API, for now.
+pub(crate) fn is_transient_proxy_status(status: u16) -> bool {
+    matches!(status, 502..=504)
+}
+
 /// How long to wait after attempt number `attempt`, counted from 1.
 ///
 /// min(8 s, 0.5 s * 2^(attempt - 1)) times a factor in [0.5, 1] that `jitter`
@@ -77,25 +82,64 @@ pub(crate) fn delay(attempt: u32, jitter: u32, retry_after: Option<Duration>) ->
 }
 
 /// Whether a delay is worth sleeping: at most 30 s, and over before the time
-/// that is left.
-pub(crate) fn is_worth_waiting(delay: Duration, left: Option<Duration>) -> bool {
-    delay <= Duration::from_secs(30) && left.is_none_or(|left| delay < left)
+/// that remains.
+pub(crate) fn is_worth_waiting(delay: Duration, remaining: Option<Duration>) -> bool {
+    delay <= Duration::from_secs(30) && remaining.is_none_or(|remaining| delay < remaining)
 }
 
-/// A random number, from the seed that std draws for its hash maps.
+/// A number that varies from call to call and from process to process.
+///
+/// Spreading retries needs no secret, and what the system calls random may be
+/// missing or refused. So this mixes what always exists: a counter, the clock,
+/// the process and where its stack is.
 pub(crate) fn jitter() -> u32 {
-    let [a, b, c, d, ..] = RandomState::new().hash_one(()).to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let calls = CALLS.fetch_add(1, Ordering::Relaxed);
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let clock = since_epoch.unwrap_or_else(|before| before.duration());
+    let stack = (&raw const calls).addr();
+    [
+        u64::from(calls),
+        clock.as_secs(),
+        clock.subsec_nanos().into(),
+        process::id().into(),
+        stack as u64,
+    ]
+    .into_iter()
+    .fold(0, |hash, part| mix(hash ^ part))
+    .to_le_bytes()
+    .first_chunk()
+    .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+/// The finalizer of splitmix64, by which each bit depends on all.
+fn mix(bits: u64) -> u64 {
+    let bits = bits.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ bits >> 31
+}
+
+/// A time of the system's clock, unless the clock is plainly wrong: at 1970 or
+/// before, or after the year 9999.
+pub(crate) fn utc(now: SystemTime) -> Option<OffsetDateTime> {
+    let since_epoch = now.duration_since(UNIX_EPOCH).ok()?;
+    let seconds = i64::try_from(since_epoch.as_secs()).ok()?;
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .filter(|now| seconds > 0 && now.year() <= 9999)
 }
 
 /// Reads a `Retry-After` header: seconds, or an HTTP date in one of the three
-/// forms of RFC 9110, 5.6.7. Anything else is ignored.
-pub(crate) fn retry_after(value: &str, now: OffsetDateTime) -> Option<Duration> {
+/// forms of RFC 9110, 5.6.7. Anything else is ignored, and so is a date where
+/// the time is not known.
+pub(crate) fn retry_after(value: &str, now: Option<OffsetDateTime>) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         // More seconds than fit is still a clear wish.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
+    let now = now?;
     let at = http_date(value, now.year())?;
     // A date that has passed asks for no wait at all.
     Some(Duration::try_from(at - now).unwrap_or_default())
@@ -168,20 +212,26 @@ mod tests {
                 400..=499 => (NotApplied, Retry::Never),
                 _ => (Unknown, Retry::Never),
             };
-            assert_eq!(of_status(status), expected, "{status}");
+            assert_eq!(classify_status(status), expected, "{status}");
         }
     }
 
     #[test]
     fn a_lost_connection_is_unknown_once_the_request_was_sent() {
-        assert_eq!(of_transport(true, true), (Outcome::Unknown, Retry::Unsafe));
-        assert_eq!(of_transport(true, false), (Outcome::Unknown, Retry::Unsafe));
         assert_eq!(
-            of_transport(false, true),
+            classify_transport(true, true),
+            (Outcome::Unknown, Retry::Unsafe)
+        );
+        assert_eq!(
+            classify_transport(true, false),
+            (Outcome::Unknown, Retry::Unsafe)
+        );
+        assert_eq!(
+            classify_transport(false, true),
             (Outcome::NotApplied, Retry::Safe)
         );
         assert_eq!(
-            of_transport(false, false),
+            classify_transport(false, false),
             (Outcome::NotApplied, Retry::Never)
         );
     }
@@ -202,7 +252,7 @@ mod tests {
             ErrorKind::UnexpectedEof,
             ErrorKind::TimedOut,
         ] {
-            assert!(passes(kind), "{kind:?}");
+            assert!(is_transient(kind), "{kind:?}");
         }
         for kind in [
             ErrorKind::InvalidData,
@@ -211,7 +261,7 @@ mod tests {
             ErrorKind::PermissionDenied,
             ErrorKind::OutOfMemory,
         ] {
-            assert!(!passes(kind), "{kind:?}");
+            assert!(!is_transient(kind), "{kind:?}");
         }
     }
 
@@ -269,7 +319,7 @@ mod tests {
     #[test]
     fn retry_after_is_read_as_seconds_or_date() {
         // 1994-11-06 08:49:37 UTC
-        let now = OffsetDateTime::from_unix_timestamp(784_111_777).unwrap();
+        let now = OffsetDateTime::from_unix_timestamp(784_111_777).ok();
         for (value, expected) in [
             ("0", Some(0)),
             ("120", Some(120)),
@@ -329,11 +379,11 @@ mod tests {
         let first = Date::MIN.midnight().assume_utc();
         let last = Date::MAX.midnight().assume_utc();
         // The year meant would be -10006.
-        assert_eq!(retry_after(RFC_850, first), None);
-        assert_eq!(retry_after(RFC_850, last), Some(Duration::ZERO));
+        assert_eq!(retry_after(RFC_850, Some(first)), None);
+        assert_eq!(retry_after(RFC_850, Some(last)), Some(Duration::ZERO));
         for now in [first, last] {
             assert!(
-                retry_after("Sun Nov  6 08:49:37 9999", now).is_some(),
+                retry_after("Sun Nov  6 08:49:37 9999", Some(now)).is_some(),
                 "{now}"
             );
         }

@@ -1,14 +1,12 @@
 //! The call: validate, send, retry, return.
 
 use std::thread;
-use std::time::{Duration, Instant};
-
-use time::OffsetDateTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
 use crate::customer::{Customer, Unreadable};
 use crate::error::{Error, ErrorResponse, Outcome, Secret};
-use crate::exchange::{self, BODY_MOST, Response};
+use crate::exchange::{self, MAX_BODY_SIZE, Response};
 use crate::format::{self, Violation};
 use crate::patch::CustomerPatch;
 use crate::retry::{self, Retry};
@@ -72,22 +70,37 @@ pub(crate) fn update_with(
             Err(failed) => failed,
         };
         unknown |= error.outcome() == Outcome::Unknown;
-        let delay = retry::delay(attempt, retry::jitter(), error.retry_after());
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let again = match retry {
-            Retry::Never => false,
-            Retry::Safe => true,
-            Retry::Unsafe => cfg.retry_unknown(),
-        };
-        if !again || attempt > cfg.max_retries() || !retry::is_worth_waiting(delay, left) {
+        let delay = next_delay(cfg, attempt, retry, error.retry_after(), deadline);
+        let Some(delay) = delay else {
             return Err(error
                 .with_transient(retry != Retry::Never)
                 .with_attempts(attempt)
                 .after_unknown(unknown));
-        }
+        };
         sleep(delay);
         attempt += 1;
     }
+}
+
+/// How long to sleep before the next attempt; `None` if there is to be none.
+fn next_delay(
+    cfg: &Config,
+    attempt: u32,
+    retry: Retry,
+    retry_after: Option<Duration>,
+    deadline: Option<Instant>,
+) -> Option<Duration> {
+    let may_retry = match retry {
+        Retry::Never => false,
+        Retry::Safe => true,
+        Retry::Unsafe => cfg.retry_unknown(),
+    };
+    if !may_retry || attempt > cfg.max_retries() {
+        return None;
+    }
+    let delay = retry::delay(attempt, retry::jitter(), retry_after);
+    let remaining = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    retry::is_worth_waiting(delay, remaining).then_some(delay)
 }
 
 /// The body to send, or every violation of id and patch.
@@ -111,17 +124,17 @@ fn try_once(
     deadline: Option<Instant>,
 ) -> Result<Customer, (Error, Retry)> {
     let response = exchange::send(cfg, id, body, deadline).map_err(|failure| {
-        let (outcome, retry) = retry::of_transport(failure.sent, failure.passing);
+        let (outcome, retry) = retry::classify_transport(failure.sent, failure.is_transient);
         (Error::transport(failure.cause, outcome), retry)
     })?;
     if (200..300).contains(&response.status) {
         return read_customer(id, response).map_err(|error| (error, Retry::Never));
     }
-    let (outcome, retry) = retry::of_status(response.status);
+    let (outcome, retry) = retry::classify_status(response.status);
     let retry_after = response
         .retry_after
         .as_deref()
-        .and_then(|value| retry::retry_after(value, OffsetDateTime::now_utc()));
+        .and_then(|value| retry::retry_after(value, retry::utc(SystemTime::now())));
     let secrets: Vec<_> = patch
         .values()
         .chain([Secret {
@@ -129,15 +142,15 @@ fn try_once(
             value: cfg.api_key(),
         }])
         .collect();
-    let error = Error::api_status(responded(response), outcome, &secrets);
+    let error = Error::api_status(error_response(response), outcome, &secrets);
     Err((error.with_retry_after(retry_after), retry))
 }
 
 /// The customer in a response of 2xx.
 fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
-    let reason = match response.cut.take() {
+    let reason = match response.truncated.take() {
         Some(cause) => Unreadable::Cut(cause),
-        None if response.body.len() > BODY_MOST => Unreadable::TooLong,
+        None if response.body.len() > MAX_BODY_SIZE => Unreadable::TooLong,
         None if !matches!(response.status, 200 | 201) => Unreadable::Status,
         None => match Customer::read(id, std::mem::take(&mut response.body)) {
             Ok(customer) => return Ok(customer.with_request_id(response.request_id)),
@@ -147,11 +160,14 @@ fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
             }
         },
     };
-    Err(Error::unreadable(Box::new(reason), responded(response)))
+    Err(Error::unreadable(
+        Box::new(reason),
+        error_response(response),
+    ))
 }
 
 /// What an error keeps of a response.
-fn responded(response: Response) -> ErrorResponse {
+fn error_response(response: Response) -> ErrorResponse {
     let mut body = String::from_utf8_lossy(&response.body).into_owned();
     let mut end = body.len().min(64 * 1024);
     while !body.is_char_boundary(end) {

@@ -12,7 +12,7 @@ use paywithsoap::{Error, update_customer};
 
 use common::{
     End, ID, LONG, SHORT, SLACK, call, config, customer, io_kind, ok, patch, read_request, repeat,
-    response, serve, stall, syn_dropped,
+    serve, stall, syn_dropped,
 };
 
 // A table: a row a mischief.
@@ -229,51 +229,6 @@ fn any_timeout_will_do() {
             }
         }
     }
-}
-
-/// A stack that no system has room for makes it refuse every thread.
-#[cfg(target_os = "linux")]
-#[test]
-fn where_threads_are_refused_addresses_still_work() {
-    use std::env;
-    use std::process::Command;
-
-    const CHILD: &str = "PAYWITHSOAP_TEST_NO_THREADS";
-
-    if let Ok(addr) = env::var(CHILD) {
-        assert!(thread::Builder::new().spawn(|| ()).is_err());
-        let addr: std::net::SocketAddr = addr.parse().unwrap();
-        assert_eq!(End::of(&call(&config(addr).build().unwrap())), End::Applied);
-        let named = config(addr).base_url(format!("http://localhost:{}", addr.port()));
-        let start = Instant::now();
-        let error = call(&named.max_retries(5).build().unwrap()).unwrap_err();
-        assert!(start.elapsed() < Duration::from_secs(1), "{error:?}");
-        assert!(!error.is_transient());
-        let said = format!("{error:?}");
-        assert_eq!(End::of(&Err(error)), End::NotSent);
-        println!("said: {said}");
-        return;
-    }
-    let addr = serve(|_, mut stream| {
-        read_request(&mut stream)?;
-        stream.write_all(&response("200 OK", &customer()))?;
-        stall(&mut stream)
-    });
-    let child = Command::new(env::current_exe().unwrap())
-        .args(["where_threads_are_refused_addresses_still_work", "--exact"])
-        .args(["--nocapture", "--test-threads", "1"])
-        .env(CHILD, addr.to_string())
-        .env("RUST_MIN_STACK", "1000000000000000")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(
-        said.contains(
-            "said: not applied: the API was not reached\n\
-             caused by: no thread for the lookup of the host name\n"
-        ),
-        "{child:?}"
-    );
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]

@@ -95,7 +95,7 @@ fn a_proxy_gets_the_password_that_it_wants() {
     assert!(!error.is_transient(), "{error:?}");
     assert_eq!(
         format!("{error:?}"),
-        "not applied: the API was not reached\ncaused by: proxy server responded 407"
+        "not applied: the API was not reached\ncaused by: the proxy responded with 407"
     );
     assert_eq!(heads.lock().unwrap().len(), 2);
 }
@@ -103,13 +103,21 @@ fn a_proxy_gets_the_password_that_it_wants() {
 #[test]
 fn nothing_was_sent_where_the_tunnel_never_stood() {
     type Script = fn(TcpStream) -> io::Result<()>;
-    let cases: [(&str, bool, Script); 12] = [
-        ("refuses with 403", false, |mut s| {
+    let cases: [(&str, bool, Script); 14] = [
+        ("responds with 403", false, |mut s| {
             s.write_all(&response("403 Forbidden", "no"))?;
             fin(&s)
         }),
-        ("refuses with 502", false, |mut s| {
+        ("responds with 502", true, |mut s| {
             s.write_all(&response("502 Bad Gateway", "no"))?;
+            fin(&s)
+        }),
+        ("responds with 503", true, |mut s| {
+            s.write_all(&response("503 Service Unavailable", "no"))?;
+            fin(&s)
+        }),
+        ("responds with 504", true, |mut s| {
+            s.write_all(&response("504 Gateway Timeout", "no"))?;
             fin(&s)
         }),
         ("responds with 204", false, |mut s| {

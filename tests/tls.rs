@@ -27,6 +27,7 @@ fn https_is_refused_without_a_tls_feature() {
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod with_tls {
+    use std::error::Error as _;
     use std::io::{self, Write};
     use std::net::TcpStream;
     use std::process::Command;
@@ -229,9 +230,16 @@ mod with_tls {
             assert_eq!(End::of(&Err(error)), End::NotSent, "{what}");
             let error = call(&tls::config(addr).build().unwrap()).unwrap_err();
             assert!(!error.is_transient(), "{what}: {error:?}");
-            if RUSTLS {
-                assert_eq!(io_kind(&error), io::ErrorKind::InvalidData, "{what}");
-            }
+            assert_eq!(io_kind(&error), io::ErrorKind::InvalidData, "{what}");
+            let hint = error.source().unwrap();
+            assert_eq!(
+                hint.to_string(),
+                "the server's certificate was not accepted: somebody may be intercepting the \
+                 connection; if your organisation inspects TLS, get its CA certificate from your \
+                 administrator and pass it to root_certificates",
+                "{what}: {error:?}"
+            );
+            assert!(hint.source().is_some(), "{what}");
         }
     }
 

@@ -1,0 +1,213 @@
+//! The top of a connection: one write for the request, and the question whether
+//! an idle connection may be used again.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use ureq::Error;
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
+
+use super::BUFFER_SIZE;
+use super::call::Call;
+use super::tcp::TOO_LONG;
+
+/// Buffers what is written until a response is awaited.
+///
+/// ureq writes head and body apart, and CONNECT in 14 pieces. In one write they
+/// are one packet and one TLS record, and it is clear that nothing was sent
+/// before.
+pub(super) struct Coalesce<T> {
+    inner: T,
+    buffered: Vec<u8>,
+    call: Arc<Call>,
+    carries: Carries,
+}
+
+/// What a connection carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Carries {
+    /// The request of the call.
+    Request,
+    /// CONNECT to a proxy, which is a part of connecting. Whatever follows it is
+    /// written by the layers above, which coalesce for themselves.
+    Connect,
+    /// What comes after CONNECT.
+    Tunnel,
+}
+
+impl<T: Transport> Coalesce<T> {
+    /// The top of a connection to the API.
+    pub(super) fn request(inner: T, call: &Arc<Call>) -> Self {
+        call.set_open(true);
+        Self::new(inner, call, Carries::Request)
+    }
+
+    /// The top of a proxy's own connection.
+    pub(super) fn connect_request(inner: T, call: &Arc<Call>) -> Self {
+        Self::new(inner, call, Carries::Connect)
+    }
+
+    fn new(inner: T, call: &Arc<Call>, carries: Carries) -> Self {
+        Self {
+            inner,
+            buffered: Vec::new(),
+            call: Arc::clone(call),
+            carries,
+        }
+    }
+
+    /// Writes what is buffered.
+    fn flush(&mut self, timeout: NextTimeout) -> Result<(), Error> {
+        if self.carries == Carries::Connect {
+            self.carries = Carries::Tunnel;
+        }
+        if self.buffered.is_empty() {
+            return Ok(());
+        }
+        if self.carries == Carries::Request {
+            if self.call.removes_cookies() && remove_cookie(&mut self.buffered) > MAX_COOKIE_SIZE {
+                self.call.retire();
+            }
+            self.call.start_flush()?;
+        }
+        for part in self.buffered.chunks(BUFFER_SIZE) {
+            self.inner.buffers().output()[..part.len()].copy_from_slice(part);
+            self.inner.transmit_output(part.len(), timeout)?;
+        }
+        self.buffered.clear();
+        Ok(())
+    }
+
+    /// Whether the peer has sent nothing since the last response, by a read
+    /// through all layers that does not block.
+    ///
+    /// Only that a read would block is silence: a byte in the system, in a TLS
+    /// backend or in one of ureq's buffers is not, and neither is an end, of TCP
+    /// or of TLS, nor an error.
+    fn is_silent(&mut self) -> bool {
+        let call = Arc::clone(&self.call);
+        let read = call.probe(|| self.inner.await_input(NextTimeout::default()));
+        matches!(read, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl<T: Transport> Transport for Coalesce<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if self.carries == Carries::Tunnel {
+            return self.inner.transmit_output(amount, timeout);
+        }
+        let output = &self.inner.buffers().output()[..amount];
+        self.buffered.extend_from_slice(output);
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.flush(timeout)?;
+        if self.inner.buffers().input_append_buf().is_empty() {
+            // A read of nothing would look like the end of the connection.
+            return Err(io::Error::new(io::ErrorKind::InvalidData, TOO_LONG).into());
+        }
+        self.inner
+            .await_input(timeout)
+            .map_err(Truncated::from_disconnected)
+    }
+
+    fn is_open(&mut self) -> bool {
+        // ureq asks when it sets a connection aside, and again when it takes it to
+        // use it. Only the second time counts: whatever has come by the first is
+        // still there then.
+        if self.carries != Carries::Request || !self.call.is_buffered() {
+            return self.inner.is_open();
+        }
+        self.inner.buffers().input().is_empty() && self.is_silent() && self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
+
+impl<T> Drop for Coalesce<T> {
+    fn drop(&mut self) {
+        if self.carries == Carries::Request {
+            self.call.set_open(false);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Coalesce<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coalesce").finish_non_exhaustive()
+    }
+}
+
+/// Removes the `cookie` lines from the head of a request, and tells how many
+/// bytes they had.
+///
+/// With its feature `cookies`, which any crate in the graph may enable, ureq
+/// sends cookies of one response with every later request of the same agent.
+pub(crate) fn remove_cookie(request: &mut Vec<u8>) -> usize {
+    const NAME: &[u8] = b"cookie:";
+    let mut start = 0;
+    let mut removed = 0;
+    while let Some(len) = request[start..].iter().position(|byte| *byte == b'\n') {
+        let end = start + len + 1;
+        let line = &request[start..end];
+        if matches!(line, b"\n" | b"\r\n") {
+            break;
+        }
+        if line
+            .get(..NAME.len())
+            .is_some_and(|name| name.eq_ignore_ascii_case(NAME))
+        {
+            removed += line.len();
+            request.drain(start..end);
+        } else {
+            start = end;
+        }
+    }
+    removed
+}
+
+/// A connection that was cut: a reset, or TLS that ended without `close_notify`.
+///
+/// ureq takes the bare errors for the proper end of a body that lasts until
+/// the connection closes.
+#[derive(Debug)]
+pub(crate) struct Truncated(pub(crate) io::Error);
+
+impl Truncated {
+    fn from_disconnected(error: Error) -> Error {
+        match error {
+            Error::Io(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::ConnectionReset
+                        | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                Error::Other(Box::new(Self(error)))
+            }
+            error => error,
+        }
+    }
+}
+
+impl fmt::Display for Truncated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Truncated {}
+
+/// The longest `cookie` line that a connection is kept with: ureq must have room
+/// for the head of the request, this line included.
+const MAX_COOKIE_SIZE: usize = 1024;

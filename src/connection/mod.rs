@@ -1,0 +1,262 @@
+//! Connections: one ureq agent each, whose transports obey the call that uses
+//! them.
+//!
+//! ureq speaks HTTP; what lies between it and the network is made here, and
+//! keeps promises that ureq cannot: one deadline over every lookup, connect,
+//! read and write of a call, a true statement of whether any of the request was
+//! sent, and no state that one call leaves to the next.
+//!
+//! - [`Connect`] opens the layers of a connection, from TCP up;
+//! - [`TcpTransport`] obeys the deadline by the clock;
+//! - [`RequireCloseNotify`] tells TLS that ended from TLS that was cut;
+//! - [`Coalesce`] buffers the request until the response is awaited, so that
+//!   head and body leave in one write and one TLS record.
+//!
+//! An agent shares its pool, its cookie jar and its locks between all of its
+//! calls. So each connection has an agent of its own, which makes one call at a
+//! time and pools one connection at most, and the transports that it opens hold
+//! that call: no thread-local, which would count nothing on another thread.
+//!
+//! All of it stands on `ureq::unversioned`, which may change in a minor release
+//! of ureq.
+
+mod call;
+mod coalesce;
+mod record;
+mod tcp;
+
+use std::fmt;
+use std::io;
+use std::process;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ureq::Error;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as UreqResolver};
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, ConnectionDetails, Connector, Either, NextTimeout, Transport,
+};
+
+use self::call::Call;
+use self::coalesce::Coalesce;
+pub(crate) use self::coalesce::Truncated;
+#[cfg(fuzzing)]
+pub(crate) use self::coalesce::remove_cookie;
+use self::record::RequireCloseNotify;
+use self::tcp::TcpTransport;
+use crate::config::tls;
+use crate::resolver::Resolver;
+
+/// What the connections of one Config have in common.
+#[derive(Debug)]
+pub(crate) struct Network {
+    config: ureq::config::Config,
+    resolver: Arc<Resolver>,
+    connect_timeout: Duration,
+    proxy: ConnectProxyConnector,
+    /// One for all connections, so that TLS sessions resume.
+    tls: tls::Connector,
+}
+
+impl Network {
+    pub(crate) fn new(
+        config: ureq::config::ConfigBuilder<ureq::typestate::AgentScope>,
+        connect_timeout: Duration,
+    ) -> Arc<Self> {
+        let config = config
+            .input_buffer_size(BUFFER_SIZE)
+            .output_buffer_size(BUFFER_SIZE)
+            // `Coalesce` limits a head to the buffer. ureq's own limit would count a
+            // 1xx response together with the beginning of the body behind it.
+            .max_response_header_size(2 * BUFFER_SIZE)
+            .max_idle_connections(1)
+            .max_idle_connections_per_host(1)
+            // `Pool` sees to the age of idle connections.
+            .max_idle_age(Duration::from_secs(3600))
+            .build();
+        Arc::new(Self {
+            config,
+            resolver: Resolver::new(),
+            connect_timeout,
+            proxy: ConnectProxyConnector::default(),
+            tls: tls::Connector::default(),
+        })
+    }
+
+    pub(crate) fn resolver(&self) -> &Resolver {
+        &self.resolver
+    }
+}
+
+/// A connection to the API, which opens itself when it is first used.
+pub(crate) struct Connection {
+    agent: ureq::Agent,
+    call: Arc<Call>,
+    /// The process that made it: a forked child must not use its parent's.
+    process: u32,
+}
+
+impl Connection {
+    pub(crate) fn new(network: &Arc<Network>) -> Self {
+        let call = Arc::new(Call::default());
+        let connect = Connect {
+            network: Arc::clone(network),
+            call: Arc::clone(&call),
+        };
+        Self {
+            agent: ureq::Agent::with_parts(network.config.clone(), connect, Unresolved),
+            call,
+            process: process::id(),
+        }
+    }
+
+    /// Runs one call, which must end by `deadline`, and tells whether any of its
+    /// request may have been sent.
+    ///
+    /// Whatever `run` borrows of ureq must be dropped in it: once this has
+    /// returned, the transports refuse to read and write.
+    pub(crate) fn call<T>(
+        &self,
+        deadline: Option<Instant>,
+        run: impl FnOnce(&ureq::Agent) -> T,
+    ) -> (T, bool) {
+        let under_way = self.call.start(deadline);
+        let result = run(&self.agent);
+        (result, under_way.end())
+    }
+
+    /// Runs a part of the call under way, which must end within `timeout`.
+    pub(crate) fn with_timeout<T>(
+        &self,
+        timeout: Duration,
+        message: &'static str,
+        run: impl FnOnce() -> T,
+    ) -> T {
+        self.call.with_timeout(timeout, message, run)
+    }
+
+    /// Notes that a response carried `set-cookie`: ureq may send it back, where
+    /// another crate has enabled its cookies.
+    pub(crate) fn remove_cookies(&self) {
+        self.call.remove_cookies();
+    }
+
+    /// Whether the last call has left a connection that another call may use.
+    pub(crate) fn is_reusable(&self) -> bool {
+        self.call.is_reusable()
+    }
+
+    /// The id of the process that made it.
+    pub(crate) fn process(&self) -> u32 {
+        self.process
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+/// Opens connections for the agent of one [`Connection`].
+#[derive(Debug)]
+struct Connect {
+    network: Arc<Network>,
+    call: Arc<Call>,
+}
+
+impl Connector for Connect {
+    type Out = Box<dyn Transport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Self::Out>, Error> {
+        const MESSAGE: &str = "no connection within the connect_timeout";
+        self.call
+            .with_timeout(self.network.connect_timeout, MESSAGE, || self.open(details))
+            .map(Some)
+    }
+}
+
+impl Connect {
+    fn open(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
+        let tunnel = self.network.proxy.connect(details, None::<()>)?;
+        let transport = match tunnel {
+            Some(Either::B(tunnel)) => tunnel,
+            Some(Either::A(())) | None => Box::new(self.connect_tcp(details)?),
+        };
+        let mut transport = if details.needs_tls() {
+            self.connect_tls(details, transport)?
+        } else {
+            transport
+        };
+        // ureq connects to a proxy by this same function, and takes the proxy out
+        // of the config for it. (Without a proxy, the two are alike.)
+        let is_proxy = details.config.proxy().is_none() && self.network.config.proxy().is_some();
+        if is_proxy {
+            return Ok(Box::new(Coalesce::connect_request(transport, &self.call)));
+        }
+        // ureq would take it for the response, before the request was sent.
+        if !transport.buffers().input().is_empty() {
+            let early = "the proxy sent more than its own response";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, early).into());
+        }
+        Ok(Box::new(Coalesce::request(transport, &self.call)))
+    }
+
+    fn connect_tcp(&self, details: &ConnectionDetails) -> io::Result<TcpTransport> {
+        let host = details.uri.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let default = if details.needs_tls() { 443 } else { 80 };
+        let port = details.uri.port_u16().unwrap_or(default);
+        let resolver = &self.network.resolver;
+        let addrs = resolver.resolve(host, port, self.call.limit()?)?;
+        let (stream, addr) = tcp::connect_tcp(&addrs, &self.call)?;
+        if addrs.len() > 1 {
+            resolver.prefer(addr.ip());
+        }
+        TcpTransport::new(stream, &self.call)
+    }
+
+    fn connect_tls(
+        &self,
+        details: &ConnectionDetails,
+        transport: Box<dyn Transport>,
+    ) -> Result<Box<dyn Transport>, Error> {
+        // rustls panics where the clock shows a time before 1970.
+        if SystemTime::now() < UNIX_EPOCH {
+            let early = "the clock shows a time before 1970: no certificate can be checked";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, early).into());
+        }
+        let transport = RequireCloseNotify::new(transport);
+        match self.network.tls.connect(details, Some(transport))? {
+            Some(Either::B(tls)) => Ok(Box::new(tls)),
+            // ureq checks that what it gets for `https` is TLS.
+            Some(Either::A(plain)) => Ok(Box::new(plain)),
+            None => Err(Error::ConnectionFailed),
+        }
+    }
+}
+
+/// Finds no address, at no cost: [`Connect`] resolves what it connects to.
+///
+/// ureq resolves on every call, also where it then uses an idle connection.
+#[derive(Debug)]
+struct Unresolved;
+
+impl UreqResolver for Unresolved {
+    fn resolve(
+        &self,
+        _: &ureq::http::Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        Ok(self.empty())
+    }
+}
+
+/// The size of each buffer, of which ureq allocates two for each layer of a
+/// connection; its own default is 128 KiB. A TLS record holds as much.
+const BUFFER_SIZE: usize = 16 * 1024;

@@ -1,0 +1,299 @@
+//! TCP: connecting to one of several addresses, and a transport that obeys the
+//! deadline of the call under way by the clock.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::Error;
+use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+
+use super::BUFFER_SIZE;
+use super::call::Call;
+
+/// Connects to the first address that accepts, and tells which.
+pub(super) fn connect_tcp(
+    addrs: &[SocketAddr],
+    call: &Call,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    connect_in_rounds(
+        addrs,
+        || call.remaining(),
+        |addr, timeout| match timeout {
+            // Zero is invalid, and nothing connects in less.
+            Some(timeout) => {
+                TcpStream::connect_timeout(addr, timeout.max(Duration::from_millis(1)))
+            }
+            None => TcpStream::connect(addr),
+        },
+    )
+}
+
+/// Connects to the first address that accepts, in two rounds.
+///
+/// Of several addresses, one may drop packets: a name whose IPv6 address is not
+/// reachable, say. So in the first round none gets more than `FIRST_ROUND`, and
+/// what is left is for those that only timed out.
+fn connect_in_rounds<T>(
+    addrs: &[SocketAddr],
+    remaining: impl Fn() -> io::Result<Option<Duration>>,
+    connect: impl Fn(&SocketAddr, Option<Duration>) -> io::Result<T>,
+) -> io::Result<(T, SocketAddr)> {
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    let mut timed_out = Vec::new();
+    let mut untried = addrs.len();
+    for addr in addrs {
+        let share = remaining()?.map(|remaining| share(remaining, untried));
+        let timeout = match share {
+            share if addrs.len() == 1 => share,
+            share => Some(share.unwrap_or(FIRST_ROUND).min(FIRST_ROUND)),
+        };
+        match connect(addr, timeout) {
+            Ok(stream) => return Ok((stream, *addr)),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::TimedOut && addrs.len() > 1 {
+                    timed_out.push(addr);
+                }
+                failure = error;
+            }
+        }
+        untried -= 1;
+    }
+    let mut untried = timed_out.len();
+    for addr in timed_out {
+        let timeout = remaining()?.map(|remaining| share(remaining, untried));
+        match connect(addr, timeout) {
+            Ok(stream) => return Ok((stream, *addr)),
+            Err(error) => failure = error,
+        }
+        untried -= 1;
+    }
+    Err(failure)
+}
+
+/// An equal share of the time for each of `count` addresses.
+fn share(remaining: Duration, count: usize) -> Duration {
+    u32::try_from(count).map_or(Duration::ZERO, |count| remaining / count.max(1))
+}
+
+/// A TCP connection that obeys the limit of the call that uses it, by the clock
+/// and not by what ureq makes of it.
+pub(super) struct TcpTransport {
+    stream: TcpStream,
+    buffers: LazyBuffers,
+    call: Arc<Call>,
+    /// The timeouts that the system knows.
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
+}
+
+impl TcpTransport {
+    pub(super) fn new(stream: TcpStream, call: &Arc<Call>) -> io::Result<Self> {
+        ignore_option_error(stream.set_nodelay(true), Platform::CURRENT)?;
+        Ok(Self {
+            stream,
+            buffers: LazyBuffers::new(BUFFER_SIZE, BUFFER_SIZE),
+            call: Arc::clone(call),
+            read_timeout: None,
+            write_timeout: None,
+        })
+    }
+
+    /// Reads what has arrived, and blocks for it unless the call is probing.
+    fn read(&mut self) -> io::Result<usize> {
+        let buffer = self.buffers.input_append_buf();
+        if buffer.is_empty() {
+            // A read of nothing would look like the end of the connection.
+            return Err(io::Error::new(io::ErrorKind::InvalidData, TOO_LONG));
+        }
+        if self.call.is_probing() {
+            self.call.remaining()?;
+            self.stream.set_nonblocking(true)?;
+            let read = self.stream.read(buffer);
+            self.stream.set_nonblocking(false)?;
+            return read;
+        }
+        loop {
+            let remaining = self.call.remaining()?;
+            update_timeout(&mut self.read_timeout, remaining, |timeout| {
+                self.stream.set_read_timeout(Some(timeout))
+            })?;
+            match self.stream.read(buffer) {
+                Err(error) if is_poll_timeout(error.kind(), Platform::CURRENT) => {}
+                read => return read,
+            }
+        }
+    }
+
+    /// Writes some bytes, at least one.
+    fn write(&mut self, amount: usize, written: usize) -> io::Result<usize> {
+        let bytes = &self.buffers.output()[written..amount];
+        loop {
+            let remaining = self.call.remaining()?;
+            update_timeout(&mut self.write_timeout, remaining, |timeout| {
+                self.stream.set_write_timeout(Some(timeout))
+            })?;
+            let write = self.call.write(
+                || self.stream.write(bytes),
+                |written| match written {
+                    Ok(count) => *count == 0,
+                    Err(error) => took_nothing(error.kind(), Platform::CURRENT),
+                },
+            )?;
+            match write {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Err(error) if is_poll_timeout(error.kind(), Platform::CURRENT) => {}
+                write => return write,
+            }
+        }
+    }
+}
+
+impl Transport for TcpTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        let mut written = 0;
+        while written < amount {
+            written += self.write(amount, written)?;
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+        let count = self.read()?;
+        self.buffers.input_appended(count);
+        Ok(count > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        // `Coalesce` reads through all layers to find out.
+        true
+    }
+}
+
+impl fmt::Debug for TcpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpTransport").finish_non_exhaustive()
+    }
+}
+
+/// Tells the system a new timeout where the one that it knows does not do.
+fn update_timeout(
+    known: &mut Option<Duration>,
+    remaining: Option<Duration>,
+    set: impl FnOnce(Duration) -> io::Result<()>,
+) -> io::Result<()> {
+    let Some(timeout) = new_timeout(*known, remaining, Platform::CURRENT) else {
+        return Ok(());
+    };
+    ignore_option_error(set(timeout), Platform::CURRENT)?;
+    *known = Some(timeout);
+    Ok(())
+}
+
+/// The timeout to set before a read or write, if another than `known` is needed.
+///
+/// Where a read that timed out may simply be repeated, the system's timeout is
+/// only an interval at which to look at the clock: Linux rounds a timeout of 2 s
+/// or more up by as much as 256 ms, and each change is a system call. So it is
+/// half of what remains, and stays as long as it ends before seven eighths of
+/// it. On Windows nothing may be read after a timeout, so that it must be the
+/// whole of what remains.
+fn new_timeout(
+    known: Option<Duration>,
+    remaining: Option<Duration>,
+    platform: Platform,
+) -> Option<Duration> {
+    let remaining = remaining.unwrap_or(Duration::MAX);
+    let timeout = if platform == Platform::Windows {
+        remaining
+    } else {
+        let is_useful = |known: Duration| {
+            known <= remaining / 8 * 7 && known >= POLL_INTERVAL.min(remaining / 4)
+        };
+        if known.is_some_and(is_useful) {
+            return None;
+        }
+        POLL_INTERVAL.min(remaining / 2)
+    };
+    // Zero is invalid, and less than a millisecond is zero to some systems.
+    let timeout = timeout.max(Duration::from_millis(1));
+    (known != Some(timeout)).then_some(timeout)
+}
+
+/// Whether a read or write only came back to look at the clock.
+fn is_poll_timeout(kind: io::ErrorKind, platform: Platform) -> bool {
+    match kind {
+        io::ErrorKind::Interrupted => true,
+        io::ErrorKind::WouldBlock => platform != Platform::Windows,
+        _ => false,
+    }
+}
+
+/// Whether a write that failed with this has certainly written nothing.
+///
+/// Linux fails a write only where it took no byte. BSD's kernels, and so
+/// Apple's, may take some before a connection is reset. Of Windows nothing is
+/// documented.
+fn took_nothing(kind: io::ErrorKind, platform: Platform) -> bool {
+    match platform {
+        Platform::Linux => true,
+        Platform::Apple | Platform::Unix => {
+            matches!(kind, io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
+        }
+        Platform::Windows => false,
+    }
+}
+
+/// Ignores that an option could not be set, where that says nothing new.
+///
+/// macOS fails with EINVAL on a connection that the peer has reset; what has
+/// arrived before is still to be read.
+fn ignore_option_error(result: io::Result<()>, platform: Platform) -> io::Result<()> {
+    match result {
+        Err(error)
+            if platform == Platform::Apple && error.kind() == io::ErrorKind::InvalidInput =>
+        {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// What the rules of sockets depend on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Platform {
+    Apple,
+    Linux,
+    Unix,
+    Windows,
+}
+
+impl Platform {
+    const CURRENT: Self = if cfg!(windows) {
+        Self::Windows
+    } else if cfg!(any(target_os = "linux", target_os = "android")) {
+        Self::Linux
+    } else if cfg!(target_vendor = "apple") {
+        Self::Apple
+    } else {
+        Self::Unix
+    };
+}
+
+/// The most that each of several addresses gets in the first round.
+const FIRST_ROUND: Duration = Duration::from_millis(800);
+
+/// How long a read or write blocks at most before it looks at the clock again.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+pub(super) const TOO_LONG: &str = "the response has a head or a line of over 16 KiB";
+
+#[cfg(test)]
+#[path = "tcp_tests.rs"]
+mod tests;

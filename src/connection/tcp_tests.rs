@@ -1,0 +1,229 @@
+use std::cell::{Cell, RefCell};
+
+use super::*;
+
+const ALL: [Platform; 4] = [
+    Platform::Apple,
+    Platform::Linux,
+    Platform::Unix,
+    Platform::Windows,
+];
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// What an address does to a connect, and after how long at the soonest.
+#[derive(Clone, Copy)]
+enum Peer {
+    Accepts(u64),
+    Refuses,
+    DropsPackets,
+}
+
+/// Connects to these within `timeout`, and returns which accepted, after how
+/// long, and what each connect was given.
+fn connect(peers: &[Peer], timeout: Option<u64>) -> (io::Result<usize>, Duration, Vec<u64>) {
+    let now = Cell::new(Duration::ZERO);
+    let given = RefCell::new(Vec::new());
+    let addrs: Vec<_> = (0..peers.len())
+        .map(|n| SocketAddr::from(([127, 0, 0, 1], u16::try_from(n).unwrap())))
+        .collect();
+    let remaining = || match timeout.map(|timeout| ms(timeout).saturating_sub(now.get())) {
+        Some(Duration::ZERO) => Err(io::Error::new(io::ErrorKind::TimedOut, "the limit")),
+        remaining => Ok(remaining),
+    };
+    let result = connect_in_rounds(&addrs, remaining, |addr, timeout| {
+        let timeout = timeout.unwrap_or(Duration::from_secs(3600));
+        given
+            .borrow_mut()
+            .push(u64::try_from(timeout.as_millis()).unwrap());
+        match peers[usize::from(addr.port())] {
+            Peer::Accepts(after) if ms(after) <= timeout => {
+                now.set(now.get() + ms(after));
+                Ok(())
+            }
+            Peer::Refuses => Err(io::ErrorKind::ConnectionRefused.into()),
+            Peer::Accepts(_) | Peer::DropsPackets => {
+                now.set(now.get() + timeout);
+                Err(io::Error::new(io::ErrorKind::TimedOut, "an address"))
+            }
+        }
+    });
+    let accepted = result.map(|((), addr)| usize::from(addr.port()));
+    (accepted, now.get(), given.into_inner())
+}
+
+#[test]
+fn an_only_address_gets_all_the_time() {
+    let (accepted, took, given) = connect(&[Peer::Accepts(4999)], Some(5000));
+    assert_eq!((accepted.unwrap(), took, given), (0, ms(4999), vec![5000]));
+    let (accepted, _, _) = connect(&[Peer::Accepts(60_000)], None);
+    assert_eq!(accepted.unwrap(), 0);
+    // It is not tried twice.
+    let (accepted, _, given) = connect(&[Peer::DropsPackets], Some(5000));
+    assert_eq!(accepted.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert_eq!(given, [5000]);
+}
+
+#[test]
+fn a_dead_address_costs_under_a_second() {
+    let peers = [Peer::DropsPackets, Peer::Accepts(20)];
+    for timeout in [Some(5000), Some(30_000), None] {
+        let (accepted, took, _) = connect(&peers, timeout);
+        assert_eq!((accepted.unwrap(), took), (1, ms(820)), "{timeout:?}");
+    }
+    // Where there is less time, each gets its share.
+    let (accepted, took, _) = connect(&peers, Some(1000));
+    assert_eq!((accepted.unwrap(), took), (1, ms(520)));
+}
+
+#[test]
+fn a_slow_address_gets_a_second_round() {
+    let peers = [Peer::Accepts(1500), Peer::DropsPackets];
+    let (accepted, took, given) = connect(&peers, Some(5000));
+    assert_eq!((accepted.unwrap(), took), (0, ms(3100)));
+    assert_eq!(given, [800, 800, 1700]);
+
+    let peers = [Peer::DropsPackets, Peer::Refuses, Peer::Accepts(1000)];
+    let (accepted, _, given) = connect(&peers, Some(5000));
+    assert_eq!(accepted.unwrap(), 2);
+    assert_eq!(given, [800, 800, 800, 1700, 1700]);
+}
+
+#[test]
+fn refused_addresses_are_not_tried_again() {
+    let (accepted, took, given) = connect(&[Peer::Refuses, Peer::Refuses], Some(5000));
+    let error = accepted.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    assert_eq!((took, given.len()), (ms(0), 2));
+    let (accepted, _, _) = connect(&[], Some(5000));
+    let error = accepted.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+}
+
+#[test]
+fn no_number_of_addresses_outlasts_the_limit() {
+    for count in 1..40 {
+        for timeout in [1, 5, 700, 5000] {
+            let (accepted, took, _) = connect(&vec![Peer::DropsPackets; count], Some(timeout));
+            assert_eq!(accepted.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            assert!(
+                took <= ms(timeout),
+                "{took:?} of {timeout} for {count} addresses"
+            );
+        }
+    }
+}
+
+/// How late Linux wakes a read, at the worst, by the levels of its timer wheel
+/// for 250 ticks a second.
+fn rounded_up(timeout: Duration) -> Duration {
+    let ticks = u64::try_from(timeout.as_millis()).unwrap().div_ceil(4) + 1;
+    let step = match ticks {
+        0..64 => 1,
+        64..512 => 8,
+        512..4096 => 64,
+        _ => 512,
+    };
+    ms(4 * (ticks.div_ceil(step) * step))
+}
+
+#[test]
+fn a_silent_read_ends_soon_after_its_limit() {
+    for timeout in (1..12_000).step_by(7) {
+        let timeout = ms(timeout);
+        let (mut now, mut known, mut changes, mut reads) = (Duration::ZERO, None, 0, 0);
+        while now < timeout {
+            if let Some(new) = new_timeout(known, Some(timeout - now), Platform::Linux) {
+                known = Some(new);
+                changes += 1;
+            }
+            now += rounded_up(known.unwrap());
+            reads += 1;
+        }
+        assert!(now <= timeout + ms(12), "{timeout:?} ended after {now:?}");
+        assert!(
+            reads <= 24 && changes <= 16,
+            "{timeout:?}: {reads} {changes}"
+        );
+    }
+}
+
+#[test]
+fn a_warm_call_changes_no_timeout() {
+    for timeout in [300, 1000, 4400, 4900, 30_000] {
+        let mut known = None;
+        let mut changes = 0;
+        for _ in 0..1000 {
+            // A call that takes less than a fifth of its time.
+            for passed in [0, timeout / 10, timeout / 5] {
+                let remaining = Some(ms(timeout - passed));
+                if let Some(new) = new_timeout(known, remaining, Platform::Linux) {
+                    known = Some(new);
+                    changes += 1;
+                }
+            }
+        }
+        assert_eq!(changes, 1, "{timeout}");
+    }
+    assert_eq!(
+        new_timeout(None, None, Platform::Linux),
+        Some(Duration::from_secs(5))
+    );
+    let known = Some(Duration::from_secs(5));
+    assert_eq!(new_timeout(known, None, Platform::Linux), None);
+}
+
+#[test]
+fn windows_gets_all_the_time_that_is_left() {
+    let platform = Platform::Windows;
+    assert_eq!(new_timeout(None, Some(ms(4321)), platform), Some(ms(4321)));
+    assert_eq!(new_timeout(Some(ms(4321)), Some(ms(4321)), platform), None);
+    let known = Some(ms(4321));
+    assert_eq!(new_timeout(known, Some(ms(4320)), platform), Some(ms(4320)));
+    assert_eq!(new_timeout(known, None, platform), Some(Duration::MAX));
+    let little = Some(Duration::from_nanos(1));
+    assert_eq!(new_timeout(None, little, platform), Some(ms(1)));
+}
+
+#[test]
+fn a_timeout_is_polled_except_on_windows() {
+    use io::ErrorKind::{ConnectionReset, Interrupted, TimedOut, WouldBlock};
+    for platform in ALL {
+        let polls = platform != Platform::Windows;
+        assert!(is_poll_timeout(Interrupted, platform));
+        assert_eq!(is_poll_timeout(WouldBlock, platform), polls);
+        // On Windows the end of the time; elsewhere that TCP itself gave up.
+        assert!(!is_poll_timeout(TimedOut, platform));
+        assert!(!is_poll_timeout(ConnectionReset, platform));
+    }
+}
+
+#[test]
+fn only_where_it_is_certain_a_write_took_nothing() {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, Interrupted, TimedOut, WouldBlock};
+    for kind in [BrokenPipe, ConnectionReset, TimedOut] {
+        assert!(took_nothing(kind, Platform::Linux));
+        assert!(!took_nothing(kind, Platform::Apple));
+        assert!(!took_nothing(kind, Platform::Unix));
+        assert!(!took_nothing(kind, Platform::Windows));
+    }
+    for kind in [Interrupted, WouldBlock] {
+        assert!(took_nothing(kind, Platform::Linux));
+        assert!(took_nothing(kind, Platform::Apple));
+        assert!(took_nothing(kind, Platform::Unix));
+        assert!(!took_nothing(kind, Platform::Windows));
+    }
+}
+
+#[test]
+fn an_option_of_a_reset_connection_is_no_error_to_macos() {
+    for platform in ALL {
+        let set = |kind: io::ErrorKind| ignore_option_error(Err(kind.into()), platform);
+        let ignored = set(io::ErrorKind::InvalidInput).is_ok();
+        assert_eq!(ignored, platform == Platform::Apple);
+        assert!(set(io::ErrorKind::PermissionDenied).is_err());
+        assert!(ignore_option_error(Ok(()), platform).is_ok());
+    }
+}

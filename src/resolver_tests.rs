@@ -1,0 +1,312 @@
+use std::collections::HashMap;
+
+use super::*;
+
+/// How often each host was looked up, and whether it may go on.
+static LOOKUPS: Mutex<Option<HashMap<String, (usize, bool)>>> = Mutex::new(None);
+static RELEASED: Condvar = Condvar::new();
+
+impl Resolver {
+    pub(crate) fn cache(&self, host: &str, addrs: Vec<SocketAddr>) {
+        let name = Name {
+            host: host.into(),
+            port: 443,
+        };
+        self.lock().cached = Some(Cached {
+            name,
+            addrs,
+            expires_at: Instant::now() + CACHE_TTL,
+        });
+    }
+
+    pub(crate) fn is_cached(&self, host: &str) -> bool {
+        let state = self.lock();
+        state.cached.as_ref().is_some_and(|c| c.name.host == host)
+    }
+}
+
+const SOON: Duration = Duration::from_millis(20);
+const SLACK: Duration = Duration::from_millis(250);
+
+/// Resolver that start with `hang` hang until they are released; `none.test`
+/// and `empty.test` have no address, and `many.test` has three.
+fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let mut lookups = lock();
+    lookups
+        .get_or_insert_default()
+        .entry(host.into())
+        .or_default()
+        .0 += 1;
+    let hangs = |lookups: &mut Option<HashMap<String, (usize, bool)>>| {
+        host.starts_with("hang") && !lookups.as_ref().is_some_and(|map| map[host].1)
+    };
+    drop(RELEASED.wait_while(lookups, hangs).unwrap());
+    if host == "none.test" {
+        return Err(io::Error::other("no such name"));
+    }
+    if host == "empty.test" {
+        return Ok(Vec::new());
+    }
+    if host == "many.test" {
+        return Ok((1..=3).map(|n| ([127, 0, 0, n], port).into()).collect());
+    }
+    Ok(found(port))
+}
+
+fn lock() -> MutexGuard<'static, Option<HashMap<String, (usize, bool)>>> {
+    LOOKUPS.lock().unwrap()
+}
+
+fn times(host: &str) -> usize {
+    let lookups = lock();
+    lookups
+        .as_ref()
+        .and_then(|map| map.get(host))
+        .map_or(0, |entry| entry.0)
+}
+
+fn release(host: &str) {
+    lock()
+        .get_or_insert_default()
+        .entry(host.into())
+        .or_default()
+        .1 = true;
+    RELEASED.notify_all();
+}
+
+fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        thread::yield_now();
+    }
+}
+
+fn found(port: u16) -> Vec<SocketAddr> {
+    vec![SocketAddr::from(([127, 0, 0, 9], port))]
+}
+
+fn soon() -> Instant {
+    Instant::now() + SOON
+}
+
+#[test]
+fn an_address_is_not_looked_up() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    for host in ["192.0.2.1", "2001:db8::1"] {
+        // Not even where the time is over.
+        let addrs = resolver.resolve(host, 443, Some(Instant::now())).unwrap();
+        assert_eq!(addrs, [SocketAddr::new(host.parse().unwrap(), 443)]);
+        assert_eq!(times(host), 0);
+    }
+}
+
+#[test]
+fn a_name_is_cached_until_its_time_is_over_or_it_is_invalidated() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    for _ in 0..3 {
+        assert_eq!(resolver.resolve("a.test", 443, None).unwrap(), found(443));
+    }
+    assert_eq!(times("a.test"), 1);
+    // A cached name needs no time.
+    let now = Some(Instant::now());
+    assert_eq!(resolver.resolve("a.test", 443, now).unwrap(), found(443));
+
+    resolver.invalidate();
+    assert_eq!(resolver.resolve("a.test", 443, None).unwrap(), found(443));
+    assert_eq!(times("a.test"), 2);
+
+    let mut state = resolver.lock();
+    let cached = state.cached.as_mut().unwrap();
+    assert!(cached.expires_at > Instant::now() + CACHE_TTL / 2);
+    assert!(cached.expires_at <= Instant::now() + CACHE_TTL);
+    cached.expires_at = Instant::now();
+    drop(state);
+    assert_eq!(resolver.resolve("a.test", 443, None).unwrap(), found(443));
+    assert_eq!(times("a.test"), 3);
+
+    assert_eq!(resolver.resolve("a.test", 80, None).unwrap(), found(80));
+    assert_eq!(times("a.test"), 4);
+}
+
+#[test]
+fn a_name_without_an_address_is_not_found_and_not_cached() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    for (host, source) in [("none.test", Some("no such name")), ("empty.test", None)] {
+        for _ in 0..2 {
+            let error = resolver.resolve(host, 443, None).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+            assert_eq!(error.to_string(), "the host name was not found");
+            let cause = error.get_ref().unwrap().source().map(ToString::to_string);
+            assert_eq!(cause.as_deref(), source);
+        }
+        assert_eq!(times(host), 2);
+    }
+}
+
+#[test]
+fn localhost_is_loopback_and_never_looked_up() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    for host in ["localhost", "LocalHost", "localhost."] {
+        // Not even where the time is over.
+        let addrs = resolver.resolve(host, 80, Some(Instant::now())).unwrap();
+        let expected = ["127.0.0.1:80", "[::1]:80"].map(|addr| addr.parse().unwrap());
+        assert_eq!(addrs, expected);
+        assert_eq!(times(host), 0);
+    }
+    let name = "localhost.example";
+    assert_eq!(resolver.resolve(name, 443, None).unwrap(), found(443));
+    assert_eq!(times(name), 1);
+}
+
+#[test]
+fn the_address_that_connected_comes_first() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    let addrs = || -> Vec<_> {
+        let addrs = resolver.resolve("many.test", 443, None).unwrap();
+        addrs.iter().map(|addr| addr.ip().to_string()).collect()
+    };
+    assert_eq!(addrs(), ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+    resolver.prefer(Ipv4Addr::new(127, 0, 0, 2).into());
+    assert_eq!(addrs(), ["127.0.0.2", "127.0.0.1", "127.0.0.3"]);
+    // Also after it had to be looked up again.
+    resolver.invalidate();
+    assert_eq!(addrs(), ["127.0.0.2", "127.0.0.1", "127.0.0.3"]);
+    // One that the name no longer has is not used.
+    resolver.prefer(Ipv4Addr::new(127, 0, 0, 4).into());
+    assert_eq!(addrs(), ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+}
+
+#[test]
+fn a_forked_child_waits_for_no_thread_of_its_parent() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    for _ in 0..MAX_LOOKUPS {
+        resolver.resolve("hang-5", 443, Some(soon())).unwrap_err();
+    }
+    // To the resolver, a child is a process of another id.
+    resolver.lock().process = 0;
+    assert_eq!(resolver.resolve("e.test", 443, None).unwrap(), found(443));
+    assert_eq!(resolver.lock().process, process::id());
+    // This process has these threads all the same: let them count down from here.
+    resolver.lock().running = MAX_LOOKUPS;
+    release("hang-5");
+    until(|| resolver.lock().running == 0);
+}
+
+#[test]
+fn a_lookup_that_hangs_is_waited_for_until_the_limit() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    for limit in [Duration::ZERO, SOON] {
+        let start = Instant::now();
+        let error = resolver
+            .resolve("hang-1", 443, Some(start + limit))
+            .unwrap_err();
+        let took = start.elapsed();
+        assert!(took >= limit && took <= limit + SLACK, "{took:?}");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(
+            error.to_string(),
+            "the lookup of the host name did not end in time"
+        );
+    }
+    // Others are not held up.
+    assert_eq!(resolver.resolve("c.test", 443, None).unwrap(), found(443));
+    release("hang-1");
+}
+
+#[test]
+fn callers_that_need_the_same_name_join_one_lookup() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let resolver = Arc::clone(&resolver);
+            thread::spawn(move || resolver.resolve("hang-2", 443, None))
+        })
+        .collect();
+    // Each has its clone of the lookup, beside its thread's and the state's.
+    until(|| {
+        let state = resolver.lock();
+        state
+            .current
+            .as_ref()
+            .is_some_and(|current| Arc::strong_count(current) == 2 + 8)
+    });
+    release("hang-2");
+    for caller in callers {
+        assert_eq!(caller.join().unwrap().unwrap(), found(443));
+    }
+    assert_eq!(times("hang-2"), 1);
+}
+
+#[test]
+fn a_caller_waits_for_a_free_lookup() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    for n in 1..=MAX_LOOKUPS {
+        let error = resolver.resolve("hang-3", 443, Some(soon())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(resolver.lock().running, n);
+    }
+    // None comes free until the limit, which is as transient as a lookup that hangs.
+    for host in ["hang-3", "d.test"] {
+        let limit = soon();
+        let error = resolver.resolve(host, 443, Some(limit)).unwrap_err();
+        assert!(Instant::now() >= limit);
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(
+            error.to_string(),
+            "the lookup of the host name did not end in time"
+        );
+        assert_eq!(resolver.lock().running, MAX_LOOKUPS);
+    }
+    assert_eq!(times("d.test"), 0);
+
+    let waiting = {
+        let resolver = Arc::clone(&resolver);
+        thread::spawn(move || resolver.resolve("d.test", 443, None))
+    };
+    release("hang-3");
+    assert_eq!(waiting.join().unwrap().unwrap(), found(443));
+    until(|| resolver.lock().running == 0);
+    assert_eq!((times("hang-3"), times("d.test")), (MAX_LOOKUPS, 1));
+}
+
+#[test]
+fn where_threads_are_refused_a_name_fails_at_once() {
+    // No system has room for such a stack.
+    let resolver = Resolver::with(look_up, usize::MAX / 4);
+    for _ in 0..=MAX_LOOKUPS {
+        let error = resolver.resolve("f.test", 443, None).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Other);
+        assert_eq!(
+            error.to_string(),
+            "no thread for the lookup of the host name"
+        );
+        assert!(error.get_ref().unwrap().source().is_some());
+    }
+    assert_eq!(times("f.test"), 0);
+    assert!(resolver.resolve("192.0.2.1", 443, None).is_ok());
+    assert!(resolver.resolve("localhost", 443, None).is_ok());
+}
+
+#[test]
+fn a_late_result_is_cached() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    resolver.resolve("hang-6", 443, Some(soon())).unwrap_err();
+    release("hang-6");
+    until(|| resolver.lock().running == 0);
+    assert_eq!(resolver.resolve("hang-6", 443, None).unwrap(), found(443));
+    assert_eq!(times("hang-6"), 1);
+}
+
+#[test]
+fn a_caller_that_gives_up_leaves_the_others_their_lookup() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    let patient = {
+        let resolver = Arc::clone(&resolver);
+        thread::spawn(move || resolver.resolve("hang-4", 443, None))
+    };
+    until(|| times("hang-4") == 1);
+    let error = resolver.resolve("hang-4", 443, Some(soon())).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    release("hang-4");
+    assert_eq!(patient.join().unwrap().unwrap(), found(443));
+    assert_eq!(times("hang-4"), 1);
+}
