@@ -152,7 +152,7 @@ mod with_tls {
             },
             "TLS pool desync: two records, ONE TCP segment"
             | "TLS 1.2 pool desync: two records, ONE TCP segment" => |tls, stale, ready| {
-                let segment = tls::records(tls, &[&ok(), &stale])?;
+                let segment = tls::records(&mut tls.conn, &[&ok(), &stale])?;
                 tls.sock.write_all(&segment)?;
                 ready.send(()).map_err(io::Error::other)
             },
@@ -311,7 +311,7 @@ mod with_tls {
                     return tls::close(tls);
                 }
                 let stale = response("200 OK", &customer().replace("Jane", "Stale"));
-                let segment = tls::records(&mut tls, &[&ok(), &stale])?;
+                let segment = tls::records(&mut tls.conn, &[&ok(), &stale])?;
                 let (now, later) = segment.split_at(segment.len() - 9);
                 tls.sock.write_all(now)?;
                 // Until the second request comes, or the end.

@@ -148,13 +148,16 @@ pub(crate) fn close(mut tls: Tls) -> io::Result<()> {
 }
 
 /// Each of `parts` as a record of its own, to be sent in one segment.
-pub(crate) fn records(tls: &mut Tls, parts: &[&[u8]]) -> io::Result<Vec<u8>> {
+pub(crate) fn records(conn: &mut ServerConnection, parts: &[&[u8]]) -> io::Result<Vec<u8>> {
     let mut segment = Vec::new();
     for part in parts {
-        tls.conn.writer().write_all(part)?;
-        while tls.conn.wants_write() {
-            tls.conn.write_tls(&mut segment)?;
+        conn.writer().write_all(part)?;
+        while conn.wants_write() {
+            conn.write_tls(&mut segment)?;
         }
+    }
+    while conn.wants_write() {
+        conn.write_tls(&mut segment)?;
     }
     Ok(segment)
 }

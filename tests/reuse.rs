@@ -1,0 +1,260 @@
+//! When a connection is used again, and that nothing but the response to a
+//! request is ever taken for it.
+
+mod common;
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use common::{ID, call, config, customer, ok, patch, read_request, response, serve, stall};
+use paywithsoap::{Config, update_customer};
+
+/// What ureq reads at once, and the most that a TLS record holds.
+const BUFFER_SIZE: usize = 16 * 1024;
+
+/// A server's side of a connection.
+trait Stream: Read {
+    /// Sends these parts in one segment, each in a TLS record of its own.
+    fn send(&mut self, parts: &[&[u8]]) -> io::Result<()>;
+
+    /// Sends the same, and behind it that nothing more will come.
+    fn send_last(&mut self, parts: &[&[u8]]) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn send(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        self.write_all(&parts.concat())
+    }
+
+    fn send_last(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        self.send(parts)?;
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+type Script = fn(&mut dyn Stream) -> io::Result<()>;
+
+/// Settings for a server whose first connection follows a script.
+type Serve = fn(Script) -> Config;
+
+/// Follows the script on the first connection, and responds with another first
+/// name on all others.
+fn follow(script: Script, number: usize, mut stream: &mut dyn Stream) -> io::Result<()> {
+    if number == 0 {
+        read_request(&mut stream)?;
+        script(stream)?;
+        return stall(&mut stream);
+    }
+    loop {
+        read_request(&mut stream)?;
+        stream.send(&[&named("Fresh")])?;
+    }
+}
+
+fn over_tcp(script: Script) -> Config {
+    let addr = serve(move |number, mut stream| follow(script, number, &mut stream));
+    config(addr).build().unwrap()
+}
+
+fn named(name: &str) -> Vec<u8> {
+    response("200 OK", &customer().replace("Jane", name))
+}
+
+/// A response of so many bytes.
+fn response_of(size: usize) -> Vec<u8> {
+    let padded = |padding: usize| {
+        let pad = format!(r#","pad":"{}"}}"#, "x".repeat(padding));
+        response("200 OK", &customer().replace('}', &pad))
+    };
+    let padding = size - padded(0).len();
+    // The digits of the length take room, too.
+    (padding - 8..=padding)
+        .map(padded)
+        .find(|response| response.len() == size)
+        .unwrap()
+}
+
+/// Makes two calls, of which the second must use a new connection.
+#[track_caller]
+fn assert_not_believed(what: &str, serve: Serve, script: Script) {
+    let cfg = serve(script);
+    let names = [call(&cfg), call(&cfg)].map(|result| match result {
+        Ok(customer) => customer.first_name.unwrap_or_default(),
+        Err(error) => format!("{error:?}"),
+    });
+    assert_eq!(names, ["Jane", "Fresh"], "{what}");
+}
+
+/// What a server may send along with a response.
+const UNSOLICITED: [(&str, Script); 8] = [
+    ("a response in the same record", |stream| {
+        stream.send(&[&[ok(), named("Stale")].concat()])
+    }),
+    ("a response in the next record", |stream| {
+        stream.send(&[&ok(), &named("Stale")])
+    }),
+    ("a 4xx response in the next record", |stream| {
+        stream.send(&[&ok(), &response("422 Unprocessable Content", "{}")])
+    }),
+    // ureq reads no further than its buffer: the TLS backend keeps the rest.
+    ("a response behind one that fills the buffer", |stream| {
+        stream.send(&[&response_of(BUFFER_SIZE), &named("Stale")])
+    }),
+    ("a response behind a body that fills the buffer", |stream| {
+        let whole = response_of(BUFFER_SIZE + 41);
+        let head = whole.len() - BUFFER_SIZE;
+        stream.send(&[&whole[..head]])?;
+        stream.send(&[&whole[head..], &named("Stale")])
+    }),
+    ("a response in the record that fills the buffer", |stream| {
+        let (whole, stale) = (response_of(BUFFER_SIZE), named("Stale"));
+        let (start, rest) = whole.split_at(stale.len());
+        stream.send(&[start])?;
+        stream.send(&[&[rest, &stale].concat()])
+    }),
+    ("half of a response", |stream| {
+        stream.send(&[&ok(), &named("Stale")[..20]])
+    }),
+    ("the end", |stream| stream.send_last(&[&ok()])),
+];
+
+#[test]
+fn an_unsolicited_response_is_not_believed() {
+    for (what, script) in UNSOLICITED {
+        assert_not_believed(what, over_tcp, script);
+    }
+}
+
+#[test]
+fn a_103_before_a_long_response_is_skipped() {
+    let addr = serve(|_, mut stream| {
+        read_request(&mut stream)?;
+        let early = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n".to_vec();
+        stream.write_all(&[early, response_of(17_000)].concat())?;
+        stall(&mut stream)
+    });
+    let cfg = config(addr).build().unwrap();
+    assert_eq!(call(&cfg).unwrap().first_name.as_deref(), Some("Jane"));
+}
+
+#[test]
+fn many_threads_share_their_connections() {
+    const THREADS: usize = 128;
+    static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
+    // Responds once a request of each thread has arrived, so that all are under
+    // way at a time.
+    let arrived = Arc::new(Barrier::new(THREADS));
+    let addr = serve(move |_, mut stream| {
+        CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+        loop {
+            read_request(&mut stream)?;
+            arrived.wait();
+            stream.write_all(&ok())?;
+        }
+    });
+    let cfg = config(addr).build().unwrap();
+    for _ in 0..10 {
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| update_customer(&cfg, ID, &patch()).unwrap());
+            }
+        });
+    }
+    let connections = CONNECTIONS.load(Ordering::Relaxed);
+    assert!(connections <= THREADS + THREADS / 4, "{connections}");
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod with_tls {
+    use std::sync::LazyLock;
+
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+    use super::*;
+    use crate::common::tls::{self, Tls};
+
+    impl<S: Read + Write> Stream for StreamOwned<ServerConnection, S> {
+        fn send(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+            let records = tls::records(&mut self.conn, parts)?;
+            self.sock.write_all(&records)?;
+            self.sock.flush()
+        }
+
+        fn send_last(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+            let mut records = tls::records(&mut self.conn, parts)?;
+            self.conn.send_close_notify();
+            records.extend(tls::records(&mut self.conn, &[])?);
+            self.sock.write_all(&records)?;
+            self.sock.flush()
+        }
+    }
+
+    static ANY_VERSION: LazyLock<Arc<ServerConfig>> = LazyLock::new(tls::good);
+    static ONLY_12: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| tls::speaking(&[&TLS12]));
+    static ONLY_13: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| tls::speaking(&[&TLS13]));
+
+    fn over_tls(server: &Arc<ServerConfig>, script: Script) -> Config {
+        let addr = tls::serve(Arc::clone(server), move |number, mut tls| {
+            follow(script, number, &mut tls)
+        });
+        tls::config(addr).build().unwrap()
+    }
+
+    /// A proxy that speaks TLS, and the API behind it as well.
+    fn over_a_proxy(server: &Arc<ServerConfig>, script: Script) -> Config {
+        let api = Arc::clone(server);
+        let proxy = tls::serve(Arc::clone(&ANY_VERSION), move |number, mut outer: Tls| {
+            common::read_head(&mut outer)?;
+            outer.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            let conn = ServerConnection::new(Arc::clone(&api)).map_err(io::Error::other)?;
+            let mut inner = StreamOwned::new(conn, outer);
+            follow(script, number, &mut inner)
+        });
+        tls::config(proxy)
+            .base_url("https://127.0.0.1:9")
+            .proxy(format!("https://{proxy}"))
+            .build()
+            .unwrap()
+    }
+
+    const LAYERS: [(&str, Serve); 4] = [
+        ("TLS 1.2", |script| over_tls(&ONLY_12, script)),
+        ("TLS 1.3", |script| over_tls(&ONLY_13, script)),
+        ("TLS 1.2 by a proxy", |script| {
+            over_a_proxy(&ONLY_12, script)
+        }),
+        ("TLS 1.3 by a proxy", |script| {
+            over_a_proxy(&ONLY_13, script)
+        }),
+    ];
+
+    #[test]
+    fn an_unsolicited_response_is_not_believed() {
+        for (layers, serve) in LAYERS {
+            for (what, script) in UNSOLICITED {
+                assert_not_believed(&format!("{layers}: {what}"), serve, script);
+            }
+        }
+    }
+
+    #[test]
+    fn a_silent_connection_is_used_again() {
+        for (layers, serve) in LAYERS {
+            let cfg = serve(|mut stream| {
+                for name in ["One", "Two", "Three"] {
+                    stream.send(&[&named(name)])?;
+                    read_request(&mut stream)?;
+                }
+                stream.send(&[&named("Four")])
+            });
+            for name in ["One", "Two", "Three", "Four"] {
+                let customer = call(&cfg).unwrap();
+                assert_eq!(customer.first_name.as_deref(), Some(name), "{layers}");
+            }
+        }
+    }
+}
