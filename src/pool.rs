@@ -1,6 +1,7 @@
 //! Idle connections, the newest first.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,61 +12,77 @@ use crate::connection::Connection;
 ///
 /// Nothing happens under its lock but that connections are put in and taken
 /// out: whatever could log, block or panic does so once it is released.
-#[derive(Debug, Default)]
-pub(crate) struct Pool {
-    idle: Mutex<VecDeque<Idle>>,
+#[derive(Debug)]
+pub(crate) struct Pool<C = Connection> {
+    idle: Mutex<VecDeque<Idle<C>>>,
 }
 
 #[derive(Debug)]
-struct Idle {
-    connection: Connection,
+struct Idle<C> {
+    connection: C,
+    /// The process that opened it: a forked child must not use its parent's.
+    process: u32,
     since: Instant,
 }
 
 impl Pool {
     /// Takes the connection that was used last, if it is still worth using.
     ///
-    /// Of a burst of connections the oldest stay unused, and age out.
+    /// Of a burst of connections the oldest stay unused, and expire.
     pub(crate) fn take(&self) -> Option<Connection> {
         self.take_at(Instant::now(), process::id())
     }
 
-    fn take_at(&self, now: Instant, process: u32) -> Option<Connection> {
+    /// Keeps a connection for the next call.
+    pub(crate) fn put(&self, connection: Connection) {
+        let process = connection.process();
+        self.put_at(connection, process, Instant::now());
+    }
+}
+
+impl<C> Pool<C> {
+    fn take_at(&self, now: Instant, process: u32) -> Option<C> {
         let mut idle = self.lock();
         let newest = idle.pop_back()?;
-        if newest.connection.process() == process && !newest.is_expired(now) {
+        if newest.process == process && !newest.is_expired(now) {
             return Some(newest.connection);
         }
-        // All others are older, or another process's as well. Its connections are
-        // closed here without a word: the other process still uses them.
-        let useless = std::mem::take(&mut *idle);
+        // All others are older, or another process's as well.
+        let useless = mem::take(&mut *idle);
         drop(idle);
         drop((newest, useless));
         None
     }
 
-    /// Keeps a connection for the next call.
-    pub(crate) fn put(&self, connection: Connection) {
-        self.put_at(connection, Instant::now());
-    }
-
-    fn put_at(&self, connection: Connection, since: Instant) {
+    fn put_at(&self, connection: C, process: u32, since: Instant) {
         let mut idle = self.lock();
-        let oldest_expired = idle.partition_point(|idle| idle.is_expired(since));
+        let expired = idle.partition_point(|idle| idle.is_expired(since));
         let surplus = (idle.len() + 1).saturating_sub(MAX_IDLE);
-        let useless: Vec<_> = idle.drain(..oldest_expired.max(surplus)).collect();
-        idle.push_back(Idle { connection, since });
+        let useless: Vec<_> = idle.drain(..expired.max(surplus)).collect();
+        idle.push_back(Idle {
+            connection,
+            process,
+            since,
+        });
         drop(idle);
         drop(useless);
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle<C>>> {
         // Nothing panics while it holds the lock.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Idle {
+impl<C> Default for Pool<C> {
+    fn default() -> Self {
+        Self {
+            idle: Mutex::default(),
+        }
+    }
+}
+
+impl<C> Idle<C> {
     fn is_expired(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= MAX_IDLE_AGE
     }
@@ -77,3 +94,99 @@ const MAX_IDLE: usize = 128;
 /// How long an idle connection may still be used. Apache, uvicorn and Node close
 /// one after 5 s, and a request that meets the close is lost.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Weak};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const US: u32 = 1;
+
+    #[test]
+    fn the_newest_connection_is_taken_first() {
+        let (pool, now) = (Pool::default(), Instant::now());
+        for connection in ["a", "b", "c"] {
+            pool.put_at(connection, US, now);
+        }
+        assert_eq!(pool.take_at(now, US), Some("c"));
+        assert_eq!(pool.take_at(now, US), Some("b"));
+        pool.put_at("d", US, now);
+        assert_eq!(pool.take_at(now, US), Some("d"));
+        assert_eq!(pool.take_at(now, US), Some("a"));
+        assert_eq!(pool.take_at(now, US), None);
+    }
+
+    #[test]
+    fn a_connection_expires_after_four_seconds() {
+        let (pool, now) = (Pool::default(), Instant::now());
+        pool.put_at("a", US, now);
+        let last = now + 4 * SECOND - Duration::from_nanos(1);
+        assert_eq!(pool.take_at(last, US), Some("a"));
+
+        let (old, new) = (Arc::new(()), Arc::new(()));
+        let pool = Pool::default();
+        pool.put_at(Arc::clone(&old), US, now);
+        pool.put_at(Arc::clone(&new), US, now + SECOND);
+        assert_eq!(pool.take_at(now + 5 * SECOND, US), None);
+        // Both are closed.
+        assert_eq!((Arc::strong_count(&old), Arc::strong_count(&new)), (1, 1));
+    }
+
+    #[test]
+    fn what_has_expired_is_closed_by_the_next_put() {
+        let (pool, now) = (Pool::default(), Instant::now());
+        let old = Arc::new(());
+        pool.put_at(Arc::clone(&old), US, now);
+        pool.put_at(Arc::new(()), US, now + 3 * SECOND);
+        assert_eq!(Arc::strong_count(&old), 2);
+        pool.put_at(Arc::new(()), US, now + 4 * SECOND);
+        assert_eq!(Arc::strong_count(&old), 1);
+        assert_eq!(pool.lock().len(), 2);
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_is_closed() {
+        let (pool, now) = (Pool::default(), Instant::now());
+        let all: Vec<_> = (0..MAX_IDLE + 2).map(Arc::new).collect();
+        for connection in &all {
+            pool.put_at(Arc::clone(connection), US, now);
+        }
+        assert_eq!(pool.lock().len(), MAX_IDLE);
+        let closed = all.iter().take_while(|c| Arc::strong_count(c) == 1);
+        assert_eq!(closed.count(), 2);
+    }
+
+    #[test]
+    fn another_process_uses_none_of_them() {
+        let (pool, now) = (Pool::default(), Instant::now());
+        pool.put_at("a", US, now);
+        pool.put_at("b", US, now);
+        assert_eq!(pool.take_at(now, US + 1), None);
+        assert!(pool.lock().is_empty());
+    }
+
+    /// A connection that uses the pool when it is closed, as a logger may.
+    struct Reentrant(Weak<Pool<Self>>);
+
+    impl Drop for Reentrant {
+        fn drop(&mut self) {
+            if let Some(pool) = self.0.upgrade() {
+                let is_free = pool.idle.try_lock().is_ok();
+                assert!(is_free, "closed under the lock");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_closed_under_the_lock() {
+        let (pool, now) = (Arc::new(Pool::default()), Instant::now());
+        let connection = || Reentrant(Arc::downgrade(&pool));
+        for _ in 0..=MAX_IDLE {
+            pool.put_at(connection(), US, now);
+        }
+        pool.put_at(connection(), US, now + 4 * SECOND);
+        assert!(pool.take_at(now + 9 * SECOND, US).is_none());
+    }
+}

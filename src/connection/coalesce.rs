@@ -211,3 +211,38 @@ impl StdError for Truncated {}
 /// The longest `cookie` line that a connection is kept with: ureq must have room
 /// for the head of the request, this line included.
 const MAX_COOKIE_SIZE: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookie_lines_are_removed_from_the_head() {
+        for (request, expected, removed) in [
+            ("PATCH / HTTP/1.1\r\n\r\n", "PATCH / HTTP/1.1\r\n\r\n", 0),
+            ("P\r\ncookie: a=b\r\n\r\n", "P\r\n\r\n", 13),
+            ("P\r\nCookie:a\r\nx: y\r\n\r\n", "P\r\nx: y\r\n\r\n", 10),
+            ("P\r\nx: y\r\ncOOKIE: a\r\n\r\n", "P\r\nx: y\r\n\r\n", 11),
+            ("P\r\ncookie: a\r\ncookie: b\r\n\r\n", "P\r\n\r\n", 22),
+            ("P\ncookie: a\nx: y\n\n", "P\nx: y\n\n", 10),
+            // Other names, and what is no name.
+            ("P\r\ncookies: a\r\n\r\n", "P\r\ncookies: a\r\n\r\n", 0),
+            ("P\r\nx: cookie: a\r\n\r\n", "P\r\nx: cookie: a\r\n\r\n", 0),
+            // The body stays as it is.
+            ("P\r\n\r\ncookie: a\r\n", "P\r\n\r\ncookie: a\r\n", 0),
+            (
+                "P\r\ncookie: a\r\n\r\ncookie: b\r\n\r\n",
+                "P\r\n\r\ncookie: b\r\n\r\n",
+                11,
+            ),
+            // A head that is not complete.
+            ("P\r\ncookie: a", "P\r\ncookie: a", 0),
+            ("cookie", "cookie", 0),
+            ("", "", 0),
+        ] {
+            let mut bytes = request.as_bytes().to_vec();
+            assert_eq!(remove_cookie(&mut bytes), removed, "{request:?}");
+            assert_eq!(String::from_utf8_lossy(&bytes), expected, "{request:?}");
+        }
+    }
+}

@@ -260,3 +260,7 @@ impl UreqResolver for Unresolved {
 /// The size of each buffer, of which ureq allocates two for each layer of a
 /// connection; its own default is 128 KiB. A TLS record holds as much.
 const BUFFER_SIZE: usize = 16 * 1024;
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,165 @@
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+
+use ureq::http::Request;
+
+use super::*;
+use crate::config::Config;
+use crate::testing::TestServer;
+
+const SOON: Duration = Duration::from_millis(50);
+const LONG: Duration = Duration::from_secs(20);
+
+fn connection(base_url: &str) -> Connection {
+    let cfg = Config::builder("key").base_url(base_url).no_proxy().build();
+    Connection::new(cfg.unwrap().network())
+}
+
+fn request(base_url: &str) -> Request<&'static str> {
+    let url = [base_url, "/api/v1/customers/", TestServer::CUSTOMER_ID].concat();
+    Request::patch(url)
+        .body(r#"{"first_name":"Jane"}"#)
+        .unwrap()
+}
+
+/// What a transport reports of itself when it is used outside of a call.
+fn outside(error: &Error) -> bool {
+    error.to_string().contains("used outside of a call")
+}
+
+#[test]
+fn outside_of_a_call_nothing_is_sent() {
+    let server = TestServer::start().unwrap();
+    let connection = connection(server.base_url());
+    let error = connection
+        .agent
+        .run(request(server.base_url()))
+        .unwrap_err();
+    assert!(outside(&error), "{error}");
+    // Nor on a connection that is open.
+    let (result, _) = connection.call(None, |agent| {
+        let response = agent.run(request(server.base_url()));
+        response.unwrap().body_mut().read_to_vec().unwrap();
+    });
+    assert_eq!(result, ());
+    assert!(connection.is_reusable());
+    let error = connection
+        .agent
+        .run(request(server.base_url()))
+        .unwrap_err();
+    assert!(outside(&error), "{error}");
+    assert!(!connection.is_reusable());
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_body_cannot_be_read_after_its_call() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{")
+            .unwrap();
+        stream
+    });
+    let connection = connection(&base_url);
+    let (response, sent) = connection.call(None, |agent| agent.run(request(&base_url)));
+    assert!(sent);
+    let _open = server.join().unwrap();
+    // It would block for ever.
+    let error = response.unwrap().body_mut().read_to_vec().unwrap_err();
+    assert!(outside(&error), "{error}");
+    assert!(!connection.is_reusable());
+}
+
+#[test]
+fn on_another_thread_a_request_counts_as_sent() {
+    let server = TestServer::start().unwrap();
+    let connection = connection(server.base_url());
+    let (status, sent) = connection.call(None, |agent| {
+        thread::scope(|scope| {
+            let call = scope.spawn(|| agent.run(request(server.base_url())).unwrap().status());
+            call.join().unwrap()
+        })
+    });
+    assert!(sent);
+    assert_eq!(status, 401);
+}
+
+#[test]
+fn on_another_thread_the_deadline_holds() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let connection = connection(&base_url);
+    let deadline = Instant::now() + SOON;
+    // The system accepts for the listener, which never responds.
+    let (error, sent) = connection.call(Some(deadline), |agent| {
+        thread::scope(|scope| {
+            let call = scope.spawn(|| agent.run(request(&base_url)).unwrap_err());
+            call.join().unwrap()
+        })
+    });
+    assert!(sent);
+    let Error::Io(error) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(Instant::now() >= deadline);
+}
+
+#[test]
+fn a_call_that_panics_leaves_no_connection() {
+    let server = TestServer::start().unwrap();
+    let connection = connection(server.base_url());
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        connection.call(None, |agent| {
+            let _response = agent.run(request(server.base_url())).unwrap();
+            std::panic::resume_unwind(Box::new(()));
+        })
+    }));
+    assert!(panicked.is_err());
+    assert!(!connection.is_reusable());
+}
+
+/// A proxy's side of a connection, and what the first read of it got.
+fn first_read(base_url: &str, proxy: &str, listener: &TcpListener) -> String {
+    let cfg = Config::builder("key")
+        .base_url(base_url)
+        .proxy(proxy)
+        .build();
+    let connection = Connection::new(cfg.unwrap().network());
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let (mut stream, _): (TcpStream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 4096];
+            let count = stream.read(&mut buffer).unwrap();
+            let _ = stream.shutdown(Shutdown::Both);
+            let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
+            sender.send(text).unwrap();
+        });
+        let deadline = Some(Instant::now() + LONG);
+        let (result, sent) = connection.call(deadline, |agent| agent.run(request(base_url)));
+        assert!(result.is_err() && !sent);
+    });
+    receiver.recv().unwrap()
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[test]
+fn connect_leaves_in_one_write() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let proxy = format!("http://user:password@{addr}");
+    let read = first_read("https://api.example", &proxy, &listener);
+    assert!(
+        read.starts_with("CONNECT api.example:443 HTTP/1.1\r\n"),
+        "{read}"
+    );
+    assert!(read.contains("\r\nProxy-Authorization: Basic "), "{read}");
+    assert!(read.ends_with("\r\n\r\n"), "{read}");
+}
