@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use crate::connection;
 use crate::customer::Customer;
 use crate::error::{Error, ErrorResponse, Outcome, Secret};
 use crate::format;
@@ -43,4 +44,11 @@ pub fn error_response(body: &str, email: &str, key: &str) -> Error {
 /// 1970 began.
 pub fn retry_after(value: &str, now: i64) -> Option<Duration> {
     retry::retry_after(value, OffsetDateTime::from_unix_timestamp(now).ok())
+}
+
+/// A request without its `cookie` lines, and how many bytes these had.
+pub fn remove_cookie(request: &[u8]) -> (Vec<u8>, usize) {
+    let mut request = request.to_vec();
+    let removed = connection::remove_cookie(&mut request);
+    (request, removed)
 }
