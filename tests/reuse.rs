@@ -4,7 +4,7 @@
 mod common;
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -19,19 +19,11 @@ const BUFFER_SIZE: usize = 16 * 1024;
 trait Stream: Read {
     /// Sends these parts in one segment, each in a TLS record of its own.
     fn send(&mut self, parts: &[&[u8]]) -> io::Result<()>;
-
-    /// Sends the same, and behind it that nothing more will come.
-    fn send_last(&mut self, parts: &[&[u8]]) -> io::Result<()>;
 }
 
 impl Stream for TcpStream {
     fn send(&mut self, parts: &[&[u8]]) -> io::Result<()> {
         self.write_all(&parts.concat())
-    }
-
-    fn send_last(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        self.send(parts)?;
-        self.shutdown(Shutdown::Write)
     }
 }
 
@@ -89,7 +81,7 @@ fn assert_not_believed(what: &str, serve: Serve, script: Script) {
 }
 
 /// What a server may send along with a response.
-const UNSOLICITED: [(&str, Script); 8] = [
+const UNSOLICITED: [(&str, Script); 7] = [
     ("a response in the same record", |stream| {
         stream.send(&[&[ok(), named("Stale")].concat()])
     }),
@@ -118,7 +110,6 @@ const UNSOLICITED: [(&str, Script); 8] = [
     ("half of a response", |stream| {
         stream.send(&[&ok(), &named("Stale")[..20]])
     }),
-    ("the end", |stream| stream.send_last(&[&ok()])),
 ];
 
 #[test]
@@ -126,6 +117,21 @@ fn an_unsolicited_response_is_not_believed() {
     for (what, script) in UNSOLICITED {
         assert_not_believed(what, over_tcp, script);
     }
+}
+
+#[test]
+fn a_connection_that_speaks_another_protocol_is_not_used_again() {
+    let addr = serve(|number, mut stream| {
+        loop {
+            read_request(&mut stream)?;
+            let switched = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n";
+            let response = if number == 0 { switched.to_vec() } else { ok() };
+            stream.write_all(&response)?;
+        }
+    });
+    let cfg = config(addr).build().unwrap();
+    assert_eq!(call(&cfg).unwrap_err().status(), Some(101));
+    assert!(call(&cfg).is_ok());
 }
 
 #[test]
@@ -183,14 +189,6 @@ mod with_tls {
             self.sock.write_all(&records)?;
             self.sock.flush()
         }
-
-        fn send_last(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-            let mut records = tls::records(&mut self.conn, parts)?;
-            self.conn.send_close_notify();
-            records.extend(tls::records(&mut self.conn, &[])?);
-            self.sock.write_all(&records)?;
-            self.sock.flush()
-        }
     }
 
     static ANY_VERSION: LazyLock<Arc<ServerConfig>> = LazyLock::new(tls::good);
@@ -238,6 +236,27 @@ mod with_tls {
             for (what, script) in UNSOLICITED {
                 assert_not_believed(&format!("{layers}: {what}"), serve, script);
             }
+        }
+    }
+
+    #[test]
+    fn a_connection_whose_tls_has_ended_is_not_used_again() {
+        for server in [&ONLY_12, &ONLY_13] {
+            let addr = tls::serve(Arc::clone(server), |number, mut tls| {
+                if number > 0 {
+                    return follow(|_| Ok(()), number, &mut tls);
+                }
+                read_request(&mut tls)?;
+                // The end comes with the response, and the end of TCP much later.
+                let mut records = tls::records(&mut tls.conn, &[&ok()])?;
+                tls.conn.send_close_notify();
+                records.extend(tls::records(&mut tls.conn, &[])?);
+                tls.sock.write_all(&records)?;
+                stall(&mut tls.sock)
+            });
+            let cfg = tls::config(addr).build().unwrap();
+            let names = [call(&cfg), call(&cfg)].map(|result| result.unwrap().first_name);
+            assert_eq!(names, [Some("Jane".into()), Some("Fresh".into())]);
         }
     }
 
