@@ -192,11 +192,7 @@ fn fields_and_variants_are_those_that_were_promised() {
         Fault::Delay(pause),
         Fault::Raw(Vec::new()),
         Fault::Reset,
-        Fault::Respond {
-            status: 200,
-            headers: Vec::new(),
-            body: Vec::new(),
-        },
+        Fault::respond(200, ""),
         Fault::Stall,
         Fault::Trickle(pause),
         Fault::Truncate(0),

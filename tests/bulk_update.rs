@@ -354,11 +354,8 @@ fn an_answer_that_is_odd_json_is_resumed_from() {
     ];
     bench.write_input(&input);
     // A customer to the client, but no value that serde_json can hold.
-    bench.server.fail_next(Fault::Respond {
-        status: 200,
-        headers: Vec::new(),
-        body: br#"{"id":"cus_a","x":"\ud800","y":1e999}"#.to_vec(),
-    });
+    let customer = r#"{"id":"cus_a","x":"\ud800","y":1e999}"#;
+    bench.server.fail_next(Fault::respond(200, customer));
     let first = [&bench.results_args()[..], &["--threads", "1"]].concat();
     assert_eq!(bench.run(&first).status.code(), Some(0));
     let args = bench.resume_args();
@@ -380,11 +377,7 @@ fn a_failure_late_in_the_run_pauses_nothing() {
     bench
         .server
         .fail_next(Fault::Delay(Duration::from_millis(5200)));
-    bench.server.fail_next(Fault::Respond {
-        status: 422,
-        headers: Vec::new(),
-        body: b"{}".to_vec(),
-    });
+    bench.server.fail_next(Fault::respond(422, "{}"));
     let args = [&bench.results_args()[..], &["--threads", "1"]].concat();
     let output = bench.run(&args);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -966,11 +959,10 @@ fn brief(record: &Value) -> (u64, Value, &str, &str) {
 }
 
 fn respond(status: u16, retry_after: Option<&str>) -> Fault {
-    let header = retry_after.map(|value| ("retry-after".to_owned(), value.to_owned()));
-    Fault::Respond {
-        status,
-        headers: header.into_iter().collect(),
-        body: Vec::new(),
+    let fault = Fault::respond(status, "");
+    match retry_after {
+        Some(value) => fault.header("retry-after", value),
+        None => fault,
     }
 }
 

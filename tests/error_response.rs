@@ -500,10 +500,8 @@ fn refused(status: u16, body: &[u8]) -> Error {
 }
 
 fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
-    let owned = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
-    Fault::Respond {
-        status,
-        headers: headers.iter().map(owned).collect(),
-        body: body.into(),
-    }
+    let fault = Fault::respond(status, body);
+    headers
+        .iter()
+        .fold(fault, |fault, (name, value)| fault.header(*name, *value))
 }

@@ -369,11 +369,7 @@ fn config(server: &TestServer) -> Config {
 }
 
 fn respond(status: u16, body: &str) -> Fault {
-    Fault::Respond {
-        status,
-        headers: vec![("retry-after".into(), "soon".into())],
-        body: body.into(),
-    }
+    Fault::respond(status, body).header("retry-after", "soon")
 }
 
 fn raw(response: &str) -> Fault {

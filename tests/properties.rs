@@ -275,7 +275,7 @@ proptest! {
 
         for value in [&email, &marker, &email.to_ascii_lowercase()] {
             let body = echo.replace('*', value);
-            server.fail_next(Fault::Respond { status, headers: vec![], body: body.clone().into() });
+            server.fail_next(Fault::respond(status, body.as_str()));
             let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
             prop_assert_eq!(error.body(), Some(&*body));
             hides_in_error(&marker, &error);
@@ -284,7 +284,7 @@ proptest! {
         // A key that the server quotes.
         let cfg = Config::builder(&marker).base_url(server.base_url()).max_retries(0).build().unwrap();
         hides(&marker, &cfg);
-        server.fail_next(Fault::Respond { status, headers: vec![], body: echo.replace('*', &marker).into() });
+        server.fail_next(Fault::respond(status, echo.replace('*', &marker)));
         let patch = CustomerPatch::new().phone_number("5551234567");
         let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
         hides_in_error(&marker, &error);
@@ -317,7 +317,7 @@ proptest! {
         let cfg = server.config().build().unwrap();
         let patch = CustomerPatch::new().first_name("Joan");
         let body = format!("{}{response}", if bom { "\u{feff}" } else { "" });
-        server.fail_next(Fault::Respond { status, headers: vec![], body: body.clone().into() });
+        server.fail_next(Fault::respond(status, body.as_str()));
         let result = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch);
         prop_assert_eq!(result.is_ok(), response["id"] == TestServer::CUSTOMER_ID);
         match result {

@@ -474,10 +474,8 @@ fn respond(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<Custome
 }
 
 fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
-    let owned = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
-    Fault::Respond {
-        status,
-        headers: headers.iter().map(owned).collect(),
-        body: body.into(),
-    }
+    let fault = Fault::respond(status, body);
+    headers
+        .iter()
+        .fold(fault, |fault, (name, value)| fault.header(*name, *value))
 }

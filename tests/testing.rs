@@ -287,22 +287,14 @@ fn raw_and_respond_answer_as_told_and_apply_nothing() {
     assert_eq!((error.status(), error.body()), (Some(418), Some("hi")));
     let error = fail(
         &server,
-        Fault::Respond {
-            status: 409,
-            headers: vec![("X-Request-Id".into(), "mine".into())],
-            body: b"ho".into(),
-        },
+        Fault::respond(409, "ho").header("X-Request-Id", "mine"),
     );
     assert_eq!((error.status(), error.body()), (Some(409), Some("ho")));
     assert_eq!(error.request_id(), Some("mine"));
     // A length that a header tells is left alone.
     let error = fail(
         &server,
-        Fault::Respond {
-            status: 409,
-            headers: vec![("transfer-encoding".into(), "chunked".into())],
-            body: b"2\r\nhe\r\n0\r\n\r\n".into(),
-        },
+        Fault::respond(409, b"2\r\nhe\r\n0\r\n\r\n").header("transfer-encoding", "chunked"),
     );
     assert_eq!(error.body(), Some("he"));
     assert_eq!(field(&server, "first_name"), "Jane");
@@ -342,16 +334,40 @@ fn truncate_applies_and_cuts_the_answer() {
 fn faults_are_taken_in_order_and_then_all_is_well() {
     let server = start();
     for status in [503, 409, 302] {
-        server.fail_next(Fault::Respond {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-        });
+        server.fail_next(Fault::respond(status, ""));
     }
     for status in [503, 409, 302] {
         assert_eq!(update(&server).unwrap_err().status(), Some(status));
     }
     assert!(update(&server).is_ok());
+}
+
+#[test]
+fn faults_that_are_cleared_are_not_met() {
+    let server = start();
+    server.clear_faults();
+    server.fail_next(Fault::Reset);
+    server.fail_next(Fault::Stall);
+    server.clear_faults();
+    assert!(update(&server).is_ok());
+    server.fail_next(Fault::respond(409, ""));
+    assert_eq!(update(&server).unwrap_err().status(), Some(409));
+}
+
+#[test]
+fn a_respond_is_made_of_its_parts() {
+    let fault = Fault::respond(409, "ho").header("x", "1").header("x", "2");
+    let headers = [("x", "1"), ("x", "2")].map(|(name, value)| (name.into(), value.into()));
+    assert!(matches!(
+        &fault,
+        Fault::Respond { status: 409, headers: h, body, .. } if *h == headers && body == b"ho"
+    ));
+}
+
+#[test]
+#[should_panic(expected = "only Fault::Respond has headers")]
+fn another_fault_has_no_headers() {
+    let _ = Fault::Stall.header("x", "1");
 }
 
 #[test]

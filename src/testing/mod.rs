@@ -58,6 +58,7 @@ pub struct TestServer {
 ///
 /// Its [`Debug`] shows neither the key nor the body.
 #[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Request {
     /// The method, like `PATCH`.
     pub method: String,
@@ -71,6 +72,23 @@ pub struct Request {
 
 /// What goes wrong with one request. Each says whether the change is applied;
 /// where it is, that is still subject to the server's usual checks.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::testing::{Fault, TestServer};
+/// use paywithsoap::{CustomerPatch, update_customer};
+///
+/// let server = TestServer::start()?;
+/// let cfg = server.config().build()?;
+/// let patch = CustomerPatch::new().first_name("Jane");
+///
+/// // The client waits for so long, and tries again.
+/// server.fail_next(Fault::respond(429, "").header("retry-after", "0"));
+/// assert!(update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).is_ok());
+/// assert_eq!(server.requests().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -79,15 +97,18 @@ pub enum Fault {
     /// Closes when the request arrives, before reading it. Not applied, and
     /// not among the [`requests`](TestServer::requests).
     CloseBeforeReading,
-    /// Waits for so long, and then goes on as usual. Applied.
+    /// Waits for so long, and then goes on as usual. Applied, after the wait.
     Delay(Duration),
     /// Sends these bytes for a response, and closes. Not applied.
     Raw(Vec<u8>),
     /// Resets the connection when the request arrives, before reading it. Not
     /// applied, and not among the [`requests`](TestServer::requests).
     Reset,
-    /// Responds with this; `content-length` is added where no header says how
-    /// long the body is. Not applied.
+    /// Responds with this instead, as [`Fault::respond`] makes it. Not applied.
+    ///
+    /// It is sent as it is; `content-length` is added where no header says how
+    /// long the body is. The statuses 204 and 304 have no body in HTTP.
+    #[non_exhaustive]
     Respond {
         /// The status.
         status: u16,
@@ -191,6 +212,11 @@ impl TestServer {
         self.shared.lock().faults.push_back(fault);
     }
 
+    /// Forgets the faults that no request has met yet.
+    pub fn clear_faults(&self) {
+        self.shared.lock().faults.clear();
+    }
+
     /// Stops, and tells what happened.
     #[cfg(test)]
     pub(crate) fn into_log(self) -> Log {
@@ -250,5 +276,31 @@ impl fmt::Debug for Request {
             .field("headers", &headers)
             .field("body", &format_args!("{} bytes", self.body.len()))
             .finish()
+    }
+}
+
+impl Fault {
+    /// A response of this status and body, for [`Fault::Respond`].
+    #[must_use]
+    pub fn respond(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self::Respond {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    /// Adds a header to a [`Fault::Respond`].
+    ///
+    /// # Panics
+    ///
+    /// On any other fault.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let Self::Respond { headers, .. } = &mut self else {
+            panic!("only Fault::Respond has headers");
+        };
+        headers.push((name.into(), value.into()));
+        self
     }
 }
