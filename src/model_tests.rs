@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::env;
 use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::customer::Customer;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::patch::CustomerPatch;
 use crate::retry;
-use crate::testing::{Fault, Log, TestServer};
+use crate::testing::{Fault, Observer, Request, TestServer};
 use crate::update::update_with;
 
 #[test]
@@ -63,6 +64,43 @@ struct Tally {
     last_was_4xx: u64,
 }
 
+/// What a test server does, for tests that hold a call against it.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Events>>);
+
+#[derive(Default)]
+struct Events {
+    /// The requests whose change was applied.
+    applied: Vec<Request>,
+    /// Each request that arrived whole, and the fault that it met.
+    arrived: Vec<(Request, Option<Fault>)>,
+    /// How many requests met a fault before they were read.
+    unread: u64,
+}
+
+impl Log {
+    /// The bodies of the changes that were applied, in order.
+    pub(crate) fn applied(&self) -> Vec<Vec<u8>> {
+        let events = self.0.lock().unwrap();
+        events.applied.iter().map(|r| r.body.clone()).collect()
+    }
+}
+
+impl Observer for Log {
+    fn arrived(&mut self, request: &Request, fault: Option<&Fault>) {
+        let arrival = (request.clone(), fault.cloned());
+        self.0.lock().unwrap().arrived.push(arrival);
+    }
+
+    fn applied(&mut self, request: &Request) {
+        self.0.lock().unwrap().applied.push(request.clone());
+    }
+
+    fn unread(&mut self) {
+        self.0.lock().unwrap().unread += 1;
+    }
+}
+
 /// Some threads that make some calls of one server, by one `Config`.
 struct Round {
     number: u64,
@@ -97,7 +135,8 @@ impl Round {
     }
 
     fn run(&self, tally: &mut Tally) {
-        let server = TestServer::start().unwrap();
+        let log = Log::default();
+        let server = TestServer::start_observed(log.clone()).unwrap();
         let cfg = server
             .config()
             .max_retries(self.max_retries)
@@ -117,7 +156,9 @@ impl Round {
                 .flat_map(|thread| thread.join().unwrap())
                 .collect()
         });
-        self.check(&calls, &server.into_log(), tally);
+        // Waits for requests that are still under way.
+        drop(server);
+        self.check(&calls, &log.0.lock().unwrap(), tally);
     }
 
     /// What one thread does.
@@ -156,16 +197,14 @@ impl Round {
     }
 
     /// Holds every call against what the server has tally and done.
-    fn check(&self, calls: &[Call], log: &Log, tally: &mut Tally) {
+    fn check(&self, calls: &[Call], log: &Events, tally: &mut Tally) {
         let mut applied: HashMap<(&str, &[u8]), u32> = HashMap::new();
-        for (id, body) in &log.applied {
-            *applied.entry((id, body)).or_default() += 1;
+        for request in &log.applied {
+            *applied.entry(sent(request)).or_default() += 1;
         }
         let mut arrived: HashMap<(&str, &[u8]), Vec<&Option<Fault>>> = HashMap::new();
         for (request, fault) in &log.arrived {
-            assert_eq!(request.method, "PATCH");
-            let id = request.path.strip_prefix("/api/v1/customers/").unwrap();
-            arrived.entry((id, &request.body)).or_default().push(fault);
+            arrived.entry(sent(request)).or_default().push(fault);
         }
         let mut lost = 0;
         for call in calls {
@@ -248,6 +287,14 @@ impl fmt::Debug for Round {
             self.seed, self.number, self.max_retries, self.retry_unknown, self.hasty
         )
     }
+}
+
+/// The id and the body that a request carries.
+#[track_caller]
+fn sent(request: &Request) -> (&str, &[u8]) {
+    assert_eq!(request.method, "PATCH");
+    let id = request.path.strip_prefix("/api/v1/customers/").unwrap();
+    (id, &request.body)
 }
 
 /// Makes a call whose every value tells its number, so that no two calls

@@ -188,6 +188,7 @@ mod tests {
     use super::*;
     use crate::config::ConfigBuilder;
     use crate::error::ErrorKind;
+    use crate::model_tests::Log;
     use crate::testing::{Fault, TestServer};
 
     const ID: &str = TestServer::CUSTOMER_ID;
@@ -425,7 +426,8 @@ mod tests {
 
     #[test]
     fn an_answer_after_retries_is_the_customer_as_it_is_now() {
-        let server = TestServer::start().unwrap();
+        let log = Log::default();
+        let server = TestServer::start_observed(log.clone()).unwrap();
         let cfg = server.config().max_retries(3).retry_unknown(true);
         let faults = [response(503), Fault::CloseAfterReading, Fault::Reset];
         let (result, slept) = call(&server, cfg, faults);
@@ -433,9 +435,7 @@ mod tests {
         assert_eq!(slept.len(), 3);
         assert_eq!(customer.raw_json(), server.customer(ID).unwrap());
         // Twice: by the attempt whose response was lost, and by the last.
-        let applied = server.into_log().applied;
-        let once = (ID.to_owned(), br#"{"first_name":"Joan"}"#.to_vec());
-        assert_eq!(applied, [once.clone(), once]);
+        assert_eq!(log.applied(), [br#"{"first_name":"Joan"}"#; 2]);
     }
 
     #[test]

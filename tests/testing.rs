@@ -1,6 +1,6 @@
 //! The test server does what its documentation says.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind as IoKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -97,6 +97,14 @@ fn refuses_bodies_that_the_api_refuses() {
     assert_eq!(field(&server, "first_name"), "Jane");
     assert_eq!(field(&server, "updated_at"), "2025-03-12T09:15:42.001Z");
 
+    // Of a repeated field, the last value counts.
+    let body = r#"{"first_name":"June","first_name":" "}"#;
+    refuse(body, 422, "First name is invalid");
+    let body = r#"{"first_name":" ","first_name":"Jane"}"#;
+    let response = talk(&server, request(ID, GOOD, body).as_bytes());
+    assert_response(&response, 200, "");
+    assert_eq!(field(&server, "first_name"), "Jane");
+
     // One's own e-mail address is no duplicate.
     let body = r#"{"email":"customer@example.com"}"#;
     let response = talk(&server, request(ID, GOOD, body).as_bytes());
@@ -127,6 +135,7 @@ fn refuses_requests_that_the_api_refuses() {
         (ID, ["authorization: other", JSON], 401, "Unauthorized"),
         (ID, ["authorization: Basic x", JSON], 401, "Unauthorized"),
         (ID, ["authorization: Bearer", JSON], 401, "Unauthorized"),
+        (ID, [KEY, KEY], 401, "Unauthorized"),
         ("cus_0", [KEY, JSON], 404, "Customer not found"),
         ("", [KEY, JSON], 404, "Customer not found"),
         ("a/b", [KEY, JSON], 404, "Not found"),
@@ -145,7 +154,7 @@ fn refuses_requests_that_the_api_refuses() {
         let request = request(ID, GOOD, body).replacen("PATCH", method, 1);
         assert_response(&talk(&server, request.as_bytes()), 404, "Not found");
     }
-    assert_eq!(server.requests().len(), 17);
+    assert_eq!(server.requests().len(), 18);
 }
 
 #[test]
@@ -173,51 +182,119 @@ fn records_requests_as_they_arrived() {
 
 #[test]
 fn survives_malformed_requests() {
+    const LINE: &str = "The request line is malformed";
+    const HEADER: &str = "A header is malformed";
+    const LENGTH: &str = "The content-length is malformed";
+    const VERSION: &str = "HTTP version not supported";
     let server = start();
-    for request in [
-        &b"\r\n\r\n"[..],
-        b"\0\0\0\0\r\n\r\n",
-        b"\x16\x03\x01\x02\0\x01\0\x01\xFC\x03\x03\r\n\r\n",
-        b"PATCH\r\n\r\n",
-        b"PATCH /x\r\n\r\n",
-        b"PATCH /x HTTP/1.0\r\n\r\n",
-        b"PATCH /x HTTP/1.1 y\r\n\r\n",
-        b"PATCH /x HTTP/1.1\r\nno colon\r\n\r\n",
-        b"PATCH /x HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
-        b"PATCH /x HTTP/1.1\r\ncontent-length: x\r\n\r\n",
-        b"PATCH /x HTTP/1.1\r\ncontent-length: 99999999999999999999999\r\n\r\n",
-        b"PATCH /x HTTP/1.1\r\ncontent-length: 1048577\r\n\r\n",
-        b"PATCH /x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    for (request, status, error) in [
+        (&b"\r\n\r\n"[..], 400, LINE),
+        (b"\0\0\0\0\r\n\r\n", 400, LINE),
+        (
+            b"\x16\x03\x01\x02\0\x01\0\x01\xFC\x03\x03\r\n\r\n",
+            400,
+            LINE,
+        ),
+        (b"PATCH\r\n\r\n", 400, LINE),
+        (b"PATCH /x\r\n\r\n", 400, LINE),
+        (b"PATCH  HTTP/1.1\r\n\r\n", 400, LINE),
+        (b" /x HTTP/1.1\r\n\r\n", 400, LINE),
+        (b"PA(TCH /x HTTP/1.1\r\n\r\n", 400, LINE),
+        (b"PATCH /\0x HTTP/1.1\r\n\r\n", 400, LINE),
+        (b"PATCH /x HTTP/1.1 y\r\n\r\n", 400, LINE),
+        (b"PATCH /x HTTP/1.0\r\n\r\n", 505, VERSION),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, VERSION),
+        (b"PATCH /x HTTP/1.1\r\nno colon\r\n\r\n", 400, HEADER),
+        (b"PATCH /x HTTP/1.1\r\n: y\r\n\r\n", 400, HEADER),
+        (b"PATCH /x HTTP/1.1\r\nx : y\r\n\r\n", 400, HEADER),
+        (
+            b"PATCH /x HTTP/1.1\r\nx: y\r\n folded: z\r\n\r\n",
+            400,
+            HEADER,
+        ),
+        (b"PATCH /x HTTP/1.1\r\nx: \0\r\n\r\n", 400, HEADER),
+        (b"PATCH /x HTTP/1.1\r\nx: a\rb\r\n\r\n", 400, HEADER),
+        (b"PATCH /x HTTP/1.1\r\ncontent-length:\r\n\r\n", 400, LENGTH),
+        (
+            b"PATCH /x HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
+            400,
+            LENGTH,
+        ),
+        (
+            b"PATCH /x HTTP/1.1\r\ncontent-length: +1\r\n\r\nx",
+            400,
+            LENGTH,
+        ),
+        (
+            b"PATCH /x HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+            400,
+            LENGTH,
+        ),
+        (
+            b"PATCH /x HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\nx",
+            400,
+            LENGTH,
+        ),
+        (
+            b"PATCH /x HTTP/1.1\r\ncontent-length: 99999999999999999999999\r\n\r\n",
+            413,
+            "The body is too large",
+        ),
+        (
+            b"PATCH /x HTTP/1.1\r\ncontent-length: 1048577\r\n\r\n",
+            413,
+            "The body is too large",
+        ),
+        (
+            b"PATCH /x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            411,
+            "Length required",
+        ),
+        (
+            b"PATCH /x HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0",
+            411,
+            "Length required",
+        ),
+        (&vec![b'x'; 100_000], 431, "The head is too large"),
+        (
+            &[b"PATCH /x HTTP/1.1\r\n", &b"x: y\r\n".repeat(20_000)[..]].concat(),
+            431,
+            "The head is too large",
+        ),
     ] {
-        let shown = String::from_utf8_lossy(request).into_owned();
         let response = talk(&server, request);
+        let start: String = String::from_utf8_lossy(request).chars().take(99).collect();
         assert!(
-            response.starts_with("HTTP/1.1 400 \r\n"),
-            "{shown:?}: {response:?}"
+            response.starts_with(&format!("HTTP/1.1 {status} \r\n")),
+            "{start:?}: {response:?}"
         );
         assert!(
-            response.contains("malformed request"),
-            "{shown:?}: {response:?}"
+            response.contains("\r\nconnection: close\r\n"),
+            "{start:?}: {response:?}"
         );
+        assert_eq!(error_of(&response), error, "{start:?}");
     }
-    // Cut, or without end: closed without a response.
-    for request in [
-        &b"PATCH"[..],
-        b"PATCH /x HTTP/1.1\r\n",
-        b"PATCH /x HTTP/1.1\r\ncontent-length: 9\r\n\r\nx",
-        &vec![b'x'; 100_000],
-    ] {
-        let mut stream = connect(&server);
-        // The server may have closed before it has read all.
-        let _ = stream.write_all(request);
-        let _ = stream.shutdown(Shutdown::Write);
-        let mut response = Vec::new();
-        let _ = stream.read_to_end(&mut response);
-        assert_eq!(String::from_utf8_lossy(&response), "");
-    }
-    drop(connect(&server));
     assert_eq!(server.requests(), []);
     assert!(update(&server).is_ok());
+}
+
+#[test]
+fn half_a_request_gets_no_response() {
+    let server = start();
+    for request in [
+        &b""[..],
+        b"PATCH",
+        b"PATCH /x HTTP/1.1\r\n",
+        b"PATCH /x HTTP/1.1\r\ncontent-length: 9\r\n\r\nx",
+    ] {
+        let mut stream = connect(&server);
+        stream.write_all(request).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).unwrap();
+        assert_eq!(String::from_utf8_lossy(&response), "");
+    }
+    assert_eq!(server.requests(), []);
 }
 
 #[test]
@@ -242,6 +319,24 @@ fn answers_many_requests_on_one_connection() {
     let response = talk(&server, format!("{one}{one}{last}").as_bytes());
     assert_eq!(response.matches("HTTP/1.1 404 ").count(), 3, "{response}");
     assert_eq!(server.requests().len(), 3);
+    // Nothing is read after a last one.
+    let last = last.replace("close", "keep-alive, Close");
+    let response = talk(&server, format!("{last}{one}").as_bytes());
+    assert_eq!(response.matches("HTTP/1.1 404 ").count(), 1, "{response}");
+    assert_eq!(server.requests().len(), 4);
+}
+
+#[test]
+fn resets_before_a_request_that_came_early() {
+    let server = start();
+    server.fail_next(Fault::Delay(Duration::ZERO));
+    server.fail_next(Fault::Reset);
+    let mut stream = connect(&server);
+    let one = "PATCH /x HTTP/1.1\r\n\r\n";
+    stream.write_all(one.repeat(2).as_bytes()).unwrap();
+    let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), IoKind::ConnectionReset);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[test]
@@ -421,15 +516,20 @@ fn stops_on_drop_whatever_its_connections_do() {
         }
         open.push(stream);
     }
-    // Half a request, too.
+    // Half a request, and a client that sends for ever, too.
     let mut half = connect(&server);
     half.write_all(b"PATCH /x HT").unwrap();
     open.push(half);
+    server.fail_next(Fault::Stall);
+    let mut sender = connect(&server);
+    sender.write_all(update_request().as_bytes()).unwrap();
+    let sender = thread::spawn(move || while sender.write_all(&[0; 4096]).is_ok() {});
 
     let before = Instant::now();
     drop(server);
     assert!(before.elapsed() < Duration::from_secs(30));
     assert!(TcpStream::connect(addr).is_err());
+    sender.join().unwrap();
     for mut stream in open {
         let mut response = Vec::new();
         // An end or a reset, and no response.
@@ -521,14 +621,21 @@ fn update_request() -> String {
 
 #[track_caller]
 fn assert_response(response: &str, status: u16, error: &str) {
-    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    let (head, _) = response.split_once("\r\n\r\n").unwrap();
     assert!(
         head.starts_with(&format!("HTTP/1.1 {status} ")),
         "{response}"
     );
     assert!(head.contains("\r\nx-request-id: req_"), "{response}");
+    assert_eq!(error_of(response), error);
+}
+
+/// What an error response names as the error; empty for a customer.
+#[track_caller]
+fn error_of(response: &str) -> String {
+    let (_, body) = response.split_once("\r\n\r\n").unwrap();
     let body: Value = serde_json::from_str(body).unwrap();
-    assert_eq!(body["error"].as_str().unwrap_or_default(), error);
+    body["error"].as_str().unwrap_or_default().into()
 }
 
 fn connect(server: &TestServer) -> TcpStream {

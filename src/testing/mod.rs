@@ -25,38 +25,76 @@ mod server;
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use self::api::API_KEY;
+pub(crate) use self::server::Observer;
+use self::server::Server;
 use crate::config::{Config, ConfigBuilder};
 
-use self::api::{API_KEY, CUSTOMER, to_json};
-#[cfg(test)]
-pub(crate) use self::server::Log;
-use self::server::Shared;
-
 /// A stand-in for the API's `PATCH /api/v1/customers/{id}` on 127.0.0.1, with
-/// customers that it remembers. It stops when it is dropped.
+/// customers that it remembers. It stops when it is dropped, whatever its
+/// clients do.
 ///
 /// It checks the key (in either scheme), the content type and the body, and
-/// refuses as the API does: 401 for another key, 404 for an unknown id or path,
-/// 415 for another content type, 400 for what is not a JSON object, 422 for an
-/// unknown or malformed field, none at all, or an e-mail address or phone number
-/// that another customer has. What it accepts moves `updated_at` on.
+/// responds as the API does:
+///
+/// | status | to what |
+/// |---|---|
+/// | 200 | an update: the customer as it is now, with an `updated_at` that has moved on |
+/// | 400 | a body that is not a JSON object, or a request that is not HTTP |
+/// | 401 | another key, or none |
+/// | 404 | an unknown id, path or method |
+/// | 411 | a body that is sent in chunks |
+/// | 413, 431 | a body over 1 MiB, or a head over 64 KiB |
+/// | 415 | another content type than `application/json` |
+/// | 422 | no field, an unknown or malformed one, or an e-mail address or phone number that another customer has |
+/// | 505 | another version of HTTP than 1.1 |
+///
+/// Of a field that a body repeats, the last value counts.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::testing::TestServer;
+/// use paywithsoap::{CustomerPatch, update_customer};
+///
+/// let server = TestServer::start()?;
+/// server.add_customer(r#"{"id":"cus_2","email":"ann@example.com"}"#);
+///
+/// let cfg = server.config().build()?;
+/// let patch = CustomerPatch::new().email("ann@example.com");
+/// let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
+/// assert_eq!(error.status(), Some(422));
+/// assert_eq!(error.api().unwrap().message(), Some("Email has already been taken"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct TestServer {
     base_url: String,
-    addr: SocketAddr,
-    shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
+    server: Server,
 }
 
 /// A request that arrived whole.
 ///
 /// Its [`Debug`] shows neither the key nor the body.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::testing::TestServer;
+/// use paywithsoap::{CustomerPatch, update_customer};
+///
+/// let server = TestServer::start()?;
+/// let patch = CustomerPatch::new().first_name("Jane");
+/// update_customer(&server.config().build()?, TestServer::CUSTOMER_ID, &patch)?;
+///
+/// let request = &server.requests()[0];
+/// assert_eq!(request.method, "PATCH");
+/// assert_eq!(request.body, br#"{"first_name":"Jane"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Request {
@@ -64,7 +102,8 @@ pub struct Request {
     pub method: String,
     /// The path, with the query if there was one.
     pub path: String,
-    /// The headers in their order, names as they were written.
+    /// The headers in their order, names as they were written. Bytes that are
+    /// not UTF-8 are replaced by U+FFFD.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -137,23 +176,15 @@ impl TestServer {
     ///
     /// Where the system gives no port or no thread.
     pub fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let addr = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            state: Mutex::default(),
-            stopped: Condvar::new(),
-        });
-        let acceptor = thread::Builder::new()
-            .name("paywithsoap-testing".into())
-            .spawn({
-                let shared = Arc::clone(&shared);
-                move || shared.accept(&listener)
-            })?;
+        Self::start_observed(())
+    }
+
+    /// Starts a server that tells `observer` what it does.
+    pub(crate) fn start_observed(observer: impl Observer + 'static) -> io::Result<Self> {
+        let server = Server::start(Box::new(observer))?;
         let server = Self {
-            base_url: format!("http://{addr}"),
-            addr,
-            shared,
-            acceptor: Some(acceptor),
+            base_url: format!("http://{}", server.addr()),
+            server,
         };
         server.add_customer(CUSTOMER);
         Ok(server)
@@ -191,64 +222,34 @@ impl TestServer {
             .and_then(Value::as_str)
             .expect("a customer must have an id that is a string")
             .to_owned();
-        self.shared.lock().customers.insert(id, customer);
+        self.server.state().api.add(id, customer);
     }
 
     /// The customer as it is now, as JSON.
     #[must_use]
     pub fn customer(&self, id: &str) -> Option<String> {
-        self.shared.lock().customers.get(id).map(to_json)
+        self.server.state().api.customer(id)
     }
 
     /// The requests that arrived whole so far, in order.
+    ///
+    /// The server responds to the first with the `x-request-id` `req_1`, to the
+    /// second with `req_2`, and so on.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
-        self.shared.lock().requests.clone()
+        let state = self.server.state();
+        state.requests.iter().map(|r| Request::clone(r)).collect()
     }
 
     /// Makes a request go wrong: the next one, or the next after those that
     /// earlier calls of this have made to go wrong.
     pub fn fail_next(&self, fault: Fault) {
-        self.shared.lock().faults.push_back(fault);
+        self.server.state().faults.push_back(fault);
     }
 
     /// Forgets the faults that no request has met yet.
     pub fn clear_faults(&self) {
-        self.shared.lock().faults.clear();
-    }
-
-    /// Stops, and tells what happened.
-    #[cfg(test)]
-    pub(crate) fn into_log(self) -> Log {
-        let shared = Arc::clone(&self.shared);
-        drop(self);
-        std::mem::take(&mut shared.lock().log)
-    }
-}
-
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        let workers = {
-            let mut state = self.shared.lock();
-            state.stopping = true;
-            for connection in state.connections.values() {
-                // An error means that it is closed already.
-                let _ = connection.shutdown(Shutdown::Both);
-            }
-            std::mem::take(&mut state.workers)
-        };
-        self.shared.stopped.notify_all();
-        // Wakes the acceptor, which then sees that it is to stop.
-        let woken = TcpStream::connect(self.addr);
-        if let Some(acceptor) = self.acceptor.take()
-            && woken.is_ok()
-        {
-            // A panic in there has been printed.
-            let _ = acceptor.join();
-        }
-        for worker in workers {
-            let _ = worker.join();
-        }
+        self.server.state().faults.clear();
     }
 }
 
@@ -304,3 +305,16 @@ impl Fault {
         self
     }
 }
+
+/// The customer of the API's page.
+const CUSTOMER: &str = r#"{
+  "id": "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V",
+  "internal_id": "cust_123",
+  "email": "customer@example.com",
+  "first_name": "Jane",
+  "last_name": "Doe",
+  "phone_number": "5551234567",
+  "date_of_birth": "1990-01-01",
+  "created_at": "2025-03-10T16:08:14.427Z",
+  "updated_at": "2025-03-12T09:15:42.001Z"
+}"#;

@@ -1,163 +1,201 @@
 //! The threads of the server, and what goes wrong in them.
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, BufReader};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::mem;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::{Map, Value};
-
-use super::http::{Response, drain, read_request, send};
+use super::api::Api;
+use super::http::{ReadError, Response, read_request};
 use super::{Fault, Request};
 
-pub(super) struct Shared {
-    pub(super) state: Mutex<State>,
+/// A server that runs until it is dropped.
+pub(super) struct Server {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+/// Sees what the server does, in order. It is called with the state locked, and
+/// so must not call the server.
+pub(crate) trait Observer: Send {
+    /// A request arrived whole, and meets this fault.
+    fn arrived(&mut self, _request: &Request, _fault: Option<&Fault>) {}
+
+    /// The change of a request was applied.
+    fn applied(&mut self, _request: &Request) {}
+
+    /// A request met a fault that leaves it unread.
+    fn unread(&mut self) {}
+}
+
+/// Looks away.
+impl Observer for () {}
+
+struct Shared {
+    state: Mutex<State>,
     /// Notified when the server stops.
-    pub(super) stopped: Condvar,
+    stopped: Condvar,
 }
 
-#[derive(Default)]
 pub(super) struct State {
-    pub(super) customers: HashMap<String, Map<String, Value>>,
-    pub(super) requests: Vec<Request>,
+    pub(super) api: Api,
     pub(super) faults: VecDeque<Fault>,
-    /// The open connections, to shut them down at the end.
-    pub(super) connections: HashMap<u64, TcpStream>,
-    pub(super) workers: Vec<JoinHandle<()>>,
-    pub(super) responded: u64,
-    pub(super) stopping: bool,
-    #[cfg(test)]
-    pub(super) log: Log,
+    pub(super) requests: Vec<Arc<Request>>,
+    observer: Box<dyn Observer>,
+    workers: Vec<Worker>,
+    stopping: bool,
 }
 
-/// What only the crate's own tests look at.
-#[cfg(test)]
-#[derive(Default)]
-pub(crate) struct Log {
-    /// The id and body of every change that was applied, in order.
-    pub(crate) applied: Vec<(String, Vec<u8>)>,
-    /// Each request that arrived whole, and the fault that it met.
-    pub(crate) arrived: Vec<(Request, Option<Fault>)>,
-    /// How many requests met a fault before they were read.
-    pub(crate) unread: u64,
+/// The thread of a connection.
+struct Worker {
+    /// Held by the thread alone, so that the connection closes with it.
+    stream: Weak<TcpStream>,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    pub(super) fn start(observer: Box<dyn Observer>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let addr = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                api: Api::default(),
+                faults: VecDeque::new(),
+                requests: Vec::new(),
+                observer,
+                workers: Vec::new(),
+                stopping: false,
+            }),
+            stopped: Condvar::new(),
+        });
+        let acceptor = thread::Builder::new()
+            .name("paywithsoap-testing".into())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || shared.accept(&listener)
+            })?;
+        Ok(Self {
+            addr,
+            shared,
+            acceptor: Some(acceptor),
+        })
+    }
+
+    pub(super) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let workers = self.shared.stop();
+        for stream in workers.iter().filter_map(|worker| worker.stream.upgrade()) {
+            // Ends a read at once; not on Windows, where threads end by
+            // themselves after `POLL_INTERVAL`. An error means that the connection
+            // is closed already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        for worker in workers {
+            // A panic in there has been printed.
+            let _ = worker.thread.join();
+        }
+        // Wakes the acceptor, which then sees that it is to stop. Only after the
+        // workers, whose descriptors this may need.
+        let woken = match TcpStream::connect(self.addr) {
+            Ok(_) => true,
+            // Some client's connection came first.
+            Err(error) => error.kind() == ErrorKind::ConnectionRefused,
+        };
+        if let Some(acceptor) = self.acceptor.take()
+            && woken
+        {
+            let _ = acceptor.join();
+        }
+    }
 }
 
 impl Shared {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // A test that panics must not take the others' server along.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn accept(self: &Arc<Self>, listener: &TcpListener) {
-        for (number, stream) in (0..).zip(listener.incoming()) {
+    /// Lets every thread see that it is to end, and returns those of connections.
+    fn stop(&self) -> Vec<Worker> {
+        let mut state = self.lock();
+        state.stopping = true;
+        self.stopped.notify_all();
+        mem::take(&mut state.workers)
+    }
+
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        for stream in listener.incoming() {
             let mut state = self.lock();
             if state.stopping {
                 return;
             }
-            let Ok((stream, twin)) = stream.and_then(|s| Ok((s.try_clone()?, s))) else {
+            let Ok(stream) = stream.map(Arc::new) else {
                 drop(state);
                 // Out of descriptors, say: they come back as connections end.
-                thread::sleep(Duration::from_millis(5));
+                let _ = self.pause(RETRY_INTERVAL);
                 continue;
             };
-            state.connections.insert(number, twin);
-            state.workers.retain(|worker| !worker.is_finished());
+            state.workers.retain(|worker| !worker.thread.is_finished());
+            let weak = Arc::downgrade(&stream);
             let shared = Arc::clone(self);
-            let worker = thread::Builder::new().spawn(move || {
-                // An error ends the connection, which is all there is to do.
-                let _ = shared.serve(&stream);
-                // The twin first: a close with unread bytes is a reset only
-                // where no other descriptor keeps the connection.
-                shared.lock().connections.remove(&number);
-            });
-            match worker {
-                Ok(worker) => state.workers.push(worker),
-                Err(_) => drop(state.connections.remove(&number)),
+            let thread = thread::Builder::new()
+                .name("paywithsoap-testing".into())
+                .spawn(move || {
+                    // An error ends the connection, which is all there is to do.
+                    let _ = Connection::new(&stream, &shared).and_then(Connection::run);
+                });
+            // Where there is no thread, the connection is closed by now.
+            if let Ok(thread) = thread {
+                let stream = weak;
+                state.workers.push(Worker { stream, thread });
             }
         }
     }
 
-    /// Serves a connection until it closes.
-    fn serve(&self, stream: &TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let mut reader = BufReader::new(stream);
-        loop {
-            if reader.buffer().is_empty() && stream.peek(&mut [0])? == 0 {
-                return Ok(());
-            }
-            let fault = self.lock().faults.pop_front();
-            #[cfg(test)]
-            if let Some(Fault::CloseBeforeReading | Fault::Reset) = fault {
-                self.lock().log.unread += 1;
-            }
-            match fault {
-                Some(Fault::Reset) => return Ok(()),
-                Some(Fault::CloseBeforeReading) => return drain(stream),
-                _ => {}
-            }
-            let Some(request) = read_request(&mut reader, stream)? else {
-                send(
-                    stream,
-                    &Response::error(400, "malformed request", None).to_bytes(true),
-                )?;
-                return drain(stream);
-            };
-            let last = request.wants_close();
-            self.lock().requests.push(request.clone());
-            #[cfg(test)]
-            self.lock()
-                .log
-                .arrived
-                .push((request.clone(), fault.clone()));
-            match fault {
-                None => send(stream, &self.response(&request).to_bytes(last))?,
-                Some(Fault::CloseAfterReading) => {
-                    self.response(&request);
-                    return Ok(());
-                }
-                Some(Fault::Delay(delay)) => {
-                    self.pause(delay)?;
-                    send(stream, &self.response(&request).to_bytes(last))?;
-                }
-                Some(Fault::Raw(bytes)) => {
-                    return send(stream, &bytes);
-                }
-                Some(Fault::Respond {
-                    status,
-                    headers,
-                    body,
-                }) => {
-                    let response = Response {
-                        status,
-                        headers,
-                        body,
-                    };
-                    send(stream, &response.to_bytes(last))?;
-                }
-                Some(Fault::Stall) => {
-                    // Until the client gives up, or the server stops.
-                    io::copy(&mut reader, &mut io::sink())?;
-                    return Ok(());
-                }
-                Some(Fault::Trickle(pause)) => {
-                    for byte in self.response(&request).to_bytes(last) {
-                        self.pause(pause)?;
-                        send(stream, &[byte])?;
-                    }
-                }
-                Some(Fault::Truncate(most)) => {
-                    let response = self.response(&request).to_bytes(last);
-                    return send(stream, &response[..most.min(response.len())]);
-                }
-                // Dealt with above, before the request was read.
-                Some(Fault::CloseBeforeReading | Fault::Reset) => return Ok(()),
-            }
-            if last {
-                return Ok(());
-            }
+    /// The fault that the next request meets.
+    fn next_fault(&self) -> Option<Fault> {
+        let mut state = self.lock();
+        let fault = state.faults.pop_front();
+        if let Some(Fault::CloseBeforeReading | Fault::Reset) = fault {
+            state.observer.unread();
         }
+        fault
+    }
+
+    /// Records a request, and returns its number, counted from 1.
+    fn record(&self, request: &Arc<Request>, fault: Option<&Fault>) -> usize {
+        let mut state = self.lock();
+        state.observer.arrived(request, fault);
+        state.requests.push(Arc::clone(request));
+        state.requests.len()
+    }
+
+    /// Applies a request by the rules of the API.
+    fn response(&self, request: &Request, number: usize) -> Response {
+        let mut state = self.lock();
+        let mut response = match state.api.update(request, SystemTime::now()) {
+            Ok(customer) => {
+                state.observer.applied(request);
+                Response::json(200, customer)
+            }
+            Err(error_response) => error_response,
+        };
+        let request_id = ("x-request-id".into(), format!("req_{number}"));
+        response.headers.push(request_id);
+        response
     }
 
     /// Waits, unless the server stops meanwhile.
@@ -168,31 +206,308 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
             .0;
         if state.stopping {
-            return Err(io::ErrorKind::Interrupted.into());
+            return Err(stopping());
+        }
+        Ok(())
+    }
+}
+
+/// One connection, on its thread.
+///
+/// It looks at what arrives (`peek`), and takes it from the system only once it
+/// is used. So it reads no further than a request goes, and a close before the
+/// next one is read is the reset that it should be. It also waits that way,
+/// with a timeout: on Windows nothing else ends a wait when the server stops,
+/// and a receive that times out there may lose what arrives meanwhile, which a
+/// peek cannot.
+struct Connection<'a> {
+    stream: &'a TcpStream,
+    shared: &'a Shared,
+    peeked: Box<[u8]>,
+    /// How much of `peeked` there is, and how much of that has been used.
+    length: usize,
+    used: usize,
+}
+
+impl<'a> Connection<'a> {
+    fn new(stream: &'a TcpStream, shared: &'a Shared) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(POLL_INTERVAL))?;
+        Ok(Self {
+            stream,
+            shared,
+            peeked: vec![0; 8 * 1024].into(),
+            length: 0,
+            used: 0,
+        })
+    }
+
+    /// Serves requests until the connection ends, by an error at once: with
+    /// unread bytes, that is a reset.
+    fn run(mut self) -> io::Result<()> {
+        while !self.fill_buf()?.is_empty() {
+            let fault = self.shared.next_fault();
+            match fault {
+                Some(Fault::Reset) => return Err(ErrorKind::ConnectionReset.into()),
+                Some(Fault::CloseBeforeReading) => break,
+                _ => {}
+            }
+            let request = match read_request(&mut self) {
+                Ok(request) => Arc::new(request),
+                Err(ReadError::Io(error)) => return Err(error),
+                Err(ReadError::Rejected(response)) => {
+                    self.write_all(&response.to_bytes(true))?;
+                    break;
+                }
+            };
+            let number = self.shared.record(&request, fault.as_ref());
+            let stays_open = self.respond(&request, number, fault);
+            // After the response, which need not wait for it.
+            self.take_used()?;
+            if !stays_open? {
+                break;
+            }
+        }
+        self.close()
+    }
+
+    /// Responds, or does what `fault` says. Returns whether the connection stays
+    /// open.
+    fn respond(
+        &mut self,
+        request: &Request,
+        number: usize,
+        fault: Option<Fault>,
+    ) -> io::Result<bool> {
+        let shared = self.shared;
+        let close = request.wants_close();
+        let response = || shared.response(request, number).to_bytes(close);
+        match fault {
+            None => self.write_all(&response())?,
+            Some(Fault::CloseAfterReading) => {
+                response();
+                return Ok(false);
+            }
+            Some(Fault::Delay(delay)) => {
+                shared.pause(delay)?;
+                self.write_all(&response())?;
+            }
+            Some(Fault::Raw(bytes)) => {
+                self.write_all(&bytes)?;
+                return Ok(false);
+            }
+            Some(Fault::Respond {
+                status,
+                headers,
+                body,
+            }) => {
+                let response = Response {
+                    status,
+                    headers,
+                    body,
+                };
+                self.write_all(&response.to_bytes(close))?;
+            }
+            Some(Fault::Stall) => {
+                // Until the client leaves, or the server stops.
+                io::copy(self, &mut io::sink())?;
+                return Ok(false);
+            }
+            Some(Fault::Trickle(pause)) => {
+                for byte in response() {
+                    shared.pause(pause)?;
+                    self.write_all(&[byte])?;
+                }
+            }
+            Some(Fault::Truncate(length)) => {
+                let response = response();
+                self.write_all(&response[..length.min(response.len())])?;
+                return Ok(false);
+            }
+            // Dealt with before the request was read.
+            Some(Fault::CloseBeforeReading | Fault::Reset) => return Ok(false),
+        }
+        Ok(!close)
+    }
+
+    /// Ends the connection in good order: by an end of stream, which reaches the
+    /// client after all that was sent. With unread bytes it would be a reset.
+    fn close(mut self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)?;
+        let start = Instant::now();
+        while start.elapsed() < CLOSE_TIMEOUT {
+            if self.poll()? && self.length == 0 {
+                break;
+            }
+            self.used = self.length;
         }
         Ok(())
     }
 
-    /// Does what the request asks for, and tells.
-    fn response(&self, request: &Request) -> Response {
-        let mut state = self.lock();
-        state.responded += 1;
-        let number = state.responded;
-        let mut response = match state.update(request) {
-            Ok(customer) => Response {
-                status: 200,
-                headers: Vec::new(),
-                body: customer.into_bytes(),
+    /// Waits a while for bytes. Returns whether there are some, or the client has
+    /// sent its last.
+    fn poll(&mut self) -> io::Result<bool> {
+        self.take_used()?;
+        if self.shared.lock().stopping {
+            return Err(stopping());
+        }
+        match self.stream.peek(&mut self.peeked) {
+            Ok(length) => {
+                self.length = length;
+                Ok(true)
+            }
+            Err(error) => match error.kind() {
+                // A timeout is the one on Unix and the other on Windows.
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(false),
+                _ => Err(error),
             },
-            Err(error_response) => error_response,
+        }
+    }
+
+    /// Takes from the system what has been used.
+    fn take_used(&mut self) -> io::Result<()> {
+        // All of it has arrived, so that this does not wait.
+        let mut stream = self.stream;
+        stream.read_exact(&mut self.peeked[..self.used])?;
+        self.used = 0;
+        self.length = 0;
+        Ok(())
+    }
+}
+
+impl Read for Connection<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for Connection<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.used == self.length {
+            while !self.poll()? {}
+        }
+        Ok(&self.peeked[self.used..self.length])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.used += amount;
+    }
+}
+
+impl Write for Connection<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A client that does not read would keep the thread beyond the server's
+        // end on Windows, and a send that times out there tells nobody how much
+        // it has sent. Only one that does not wait does.
+        self.stream.set_nonblocking(true)?;
+        let mut stream = self.stream;
+        let written = loop {
+            match stream.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.shared.pause(RETRY_INTERVAL)?;
+                }
+                written => break written,
+            }
         };
-        response.headers.extend([
-            (
-                "content-type".into(),
-                "application/json; charset=utf-8".into(),
-            ),
-            ("x-request-id".into(), format!("req_{number}")),
-        ]);
-        response
+        self.stream.set_nonblocking(false)?;
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Ends a connection where the server stops. Not `Interrupted`, after which
+/// std's loops go on.
+fn stopping() -> io::Error {
+    ErrorKind::ConnectionAborted.into()
+}
+
+/// How often a thread that waits for its client looks whether the server stops.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long until a thread tries again what the system cannot do now.
+const RETRY_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How long a client may take to close its half of a connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn drop_waits_for_every_thread() {
+        let held = Arc::new(());
+        let server = Server::start(Box::new(Holding(Arc::clone(&held)))).unwrap();
+        let open = open_in_every_way(&server);
+        drop(server);
+        // Each thread has held the state, and the observer with it.
+        assert_eq!(Arc::strong_count(&held), 1);
+        drop(open);
+    }
+
+    /// As on Windows, where a shutdown wakes nobody.
+    #[test]
+    fn threads_end_without_a_shutdown() {
+        let server = Server::start(Box::new(())).unwrap();
+        let open = open_in_every_way(&server);
+        let workers = server.shared.stop();
+        assert_eq!(workers.len(), open.len());
+        let (ended, all_ended) = channel();
+        thread::spawn(move || {
+            for worker in workers {
+                worker.thread.join().unwrap();
+            }
+            ended.send(()).unwrap();
+        });
+        all_ended.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
+
+    struct Holding(#[expect(dead_code, reason = "counted from outside")] Arc<()>);
+
+    impl Observer for Holding {}
+
+    /// Connections whose threads wait for a client, each in another place.
+    fn open_in_every_way(server: &Server) -> Vec<TcpStream> {
+        const REQUEST: &[u8] = b"PATCH / HTTP/1.1\r\n\r\n";
+        let never = Duration::MAX;
+        let connect = |bytes: &[u8]| {
+            let mut stream = TcpStream::connect(server.addr()).unwrap();
+            stream.write_all(bytes).unwrap();
+            stream
+        };
+        // For the two that wait in the middle of a request.
+        let neutral = Fault::Delay(Duration::ZERO);
+        server.state().faults.extend([neutral.clone(), neutral]);
+        // Idle, in the middle of a head, in the middle of a body.
+        let mut open = vec![
+            connect(b""),
+            connect(&REQUEST[..9]),
+            connect(b"PATCH / HTTP/1.1\r\ncontent-length: 9\r\n\r\n{"),
+        ];
+        while !server.state().faults.is_empty() || server.state().workers.len() < open.len() {
+            thread::yield_now();
+        }
+        for fault in [
+            Fault::CloseAfterReading,
+            Fault::Delay(never),
+            // More than any system buffers for a client that does not read.
+            Fault::Raw(vec![0; 64 << 20]),
+            Fault::Stall,
+            Fault::Trickle(never),
+        ] {
+            server.state().faults.push_back(fault);
+            open.push(connect(REQUEST));
+            while server.state().requests.len() + 3 < open.len() {
+                thread::yield_now();
+            }
+        }
+        open
     }
 }
