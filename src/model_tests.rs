@@ -13,20 +13,20 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use fastrand::Rng;
 use serde_json::{Map, Value};
 
 use crate::config::Config;
 use crate::customer::Customer;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::patch::CustomerPatch;
-use crate::retry;
 use crate::testing::{Fault, Observer, Request, TestServer};
 use crate::update::update_with;
 
 #[test]
 fn the_outcome_is_true_whatever_goes_wrong() {
     let calls = variable("PAYWITHSOAP_MODEL_CALLS").unwrap_or(3000);
-    let seed = variable("PAYWITHSOAP_MODEL_SEED").unwrap_or_else(|| u64::from(retry::jitter()));
+    let seed = variable("PAYWITHSOAP_MODEL_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("PAYWITHSOAP_MODEL_SEED={seed} PAYWITHSOAP_MODEL_CALLS={calls}");
     let mut tally = Tally::default();
     for number in 0..calls.div_ceil(THREADS * CALLS) {
@@ -39,7 +39,7 @@ fn the_outcome_is_true_whatever_goes_wrong() {
             tally.ok,
             tally.ok_after_retry,
             tally.ok_twice,
-            tally.refused_here,
+            tally.invalid_input,
             tally.not_applied,
             tally.unknown_applied,
             tally.unknown_not_applied,
@@ -56,11 +56,11 @@ struct Tally {
     ok: u64,
     ok_after_retry: u64,
     ok_twice: u64,
-    refused_here: u64,
+    invalid_input: u64,
     not_applied: u64,
     unknown_applied: u64,
     unknown_not_applied: u64,
-    /// Unknown for the sake of an attempt before a last one that was refused.
+    /// Unknown because of an attempt before the last, which got a 4xx response.
     last_was_4xx: u64,
 }
 
@@ -109,7 +109,7 @@ struct Round {
     retry_unknown: bool,
     /// Whether calls run out of time. Where they do not, all that an attempt
     /// has caused has happened by the time that the call returns.
-    hasty: bool,
+    short_timeout: bool,
 }
 
 /// A call that was made, and how it ended.
@@ -117,8 +117,8 @@ struct Call {
     id: String,
     /// What must be sent, if anything.
     body: Option<String>,
-    /// Whether the server refuses it, faults aside.
-    refused: bool,
+    /// Whether the server gives it a 4xx response, faults aside.
+    rejected: bool,
     attempts: u32,
     result: Result<Customer, Error>,
 }
@@ -130,18 +130,19 @@ impl Round {
             seed,
             max_retries: u32::try_from(number % 4).unwrap(),
             retry_unknown: number / 4 % 2 == 1,
-            hasty: number % 5 == 4,
+            short_timeout: number % 5 == 4,
         }
     }
 
     fn run(&self, tally: &mut Tally) {
         let log = Log::default();
         let server = TestServer::start_observed(log.clone()).unwrap();
+        let timeout = Duration::from_millis(if self.short_timeout { 300 } else { 60_000 });
         let cfg = server
             .config()
             .max_retries(self.max_retries)
             .retry_unknown(self.retry_unknown)
-            .timeout(Duration::from_millis(if self.hasty { 300 } else { 60_000 }))
+            .timeout(timeout)
             .build()
             .unwrap();
         let calls: Vec<Call> = thread::scope(|scope| {
@@ -163,26 +164,26 @@ impl Round {
 
     /// What one thread does.
     fn calls(&self, thread: u64, server: &TestServer, cfg: &Config) -> Vec<Call> {
-        let mut random = Random::new([self.seed, self.number, thread]);
+        let mut random = generator([self.seed, self.number, thread]);
         let mut customers: Vec<_> = (0..3)
             .map(|n| Owned::add(server, thread * 10 + n))
             .collect();
         let mut spare = thread * 10_000 + 1000;
         let mut calls = Vec::new();
         for n in 0..CALLS {
-            let faults = match random.below(10) {
+            let faults = match random.u64(..10) {
                 0..5 => 0,
                 5..8 => 1,
-                _ => 1 + random.below(3),
+                _ => 1 + random.u64(..3),
             };
             for _ in 0..faults {
-                server.fail_next(random.fault(self.hasty));
+                server.fail_next(fault(&mut random, self.short_timeout));
             }
-            let customer = random.pick(&mut customers);
+            let customer = &mut customers[random.usize(..3)];
             let (call, fields) = make_call(thread * CALLS + n, &mut random, cfg, customer);
-            if call.refused || call.body.is_none() {
+            if call.rejected || call.body.is_none() {
                 assert_eq!(customer.now(server), customer.fields, "{self:?}");
-            } else if !self.hasty {
+            } else if !self.short_timeout {
                 customer.follow(server, &call, &fields);
             } else if call.result.is_ok() {
                 customer.fields.extend(fields);
@@ -196,7 +197,7 @@ impl Round {
         calls
     }
 
-    /// Holds every call against what the server has tally and done.
+    /// Compares every call with what the server got and did.
     fn check(&self, calls: &[Call], log: &Events, tally: &mut Tally) {
         let mut applied: HashMap<(&str, &[u8]), u32> = HashMap::new();
         for request in &log.applied {
@@ -206,7 +207,7 @@ impl Round {
         for (request, fault) in &log.arrived {
             arrived.entry(sent(request)).or_default().push(fault);
         }
-        let mut lost = 0;
+        let mut not_arrived = 0;
         for call in calls {
             let Some(body) = &call.body else {
                 let error = call.result.as_ref().unwrap_err();
@@ -216,7 +217,7 @@ impl Round {
                 );
                 assert_eq!(error.outcome(), Outcome::NotApplied);
                 assert_eq!(error.attempts(), 0);
-                tally.refused_here += 1;
+                tally.invalid_input += 1;
                 continue;
             };
             let key = (call.id.as_str(), body.as_bytes());
@@ -229,10 +230,10 @@ impl Round {
             assert!(call.attempts <= 1 + self.max_retries, "{about}");
             let count = u32::try_from(met.len()).unwrap();
             assert!(count <= call.attempts, "{about}");
-            lost += u64::from(call.attempts - count);
+            not_arrived += u64::from(call.attempts - count);
             match &call.result {
                 Ok(_) => {
-                    assert!(applied >= 1 && !call.refused, "{about}");
+                    assert!(applied >= 1 && !call.rejected, "{about}");
                     assert!(applied == 1 || self.retry_unknown, "{about}");
                     tally.ok += 1;
                     tally.ok_after_retry += u64::from(call.attempts > 1);
@@ -256,25 +257,29 @@ impl Round {
                     // All that an attempt meets is known, unless time comes in or
                     // an error response is cut, which may leave its status whole.
                     let cut = |fault: &&Option<Fault>| matches!(fault, Some(Fault::Truncate(_)));
-                    let unclear = self.hasty || call.refused && met.iter().any(cut);
-                    if !unclear {
+                    let uncertain = self.short_timeout || call.rejected && met.iter().any(cut);
+                    if !uncertain {
                         let error_responses = met.iter().filter(|fault| match fault {
                             Some(Fault::Respond { status, .. }) => status / 100 == 4,
-                            None | Some(Fault::Delay(_) | Fault::Trickle(_)) => call.refused,
+                            None | Some(Fault::Delay(_) | Fault::Trickle(_)) => call.rejected,
                             Some(_) => false,
                         });
-                        let clear = call.attempts as usize == error_responses.count();
-                        assert_eq!(error.outcome() == Outcome::NotApplied, clear, "{about}");
+                        let certain = call.attempts as usize == error_responses.count();
+                        assert_eq!(error.outcome() == Outcome::NotApplied, certain, "{about}");
                     }
                 }
             }
         }
-        assert!(applied.is_empty(), "{self:?}: nobody sent {applied:?}");
-        assert!(arrived.is_empty(), "{self:?}: nobody sent {arrived:?}");
-        if self.hasty {
-            assert!(lost >= log.unread, "{self:?}: {lost} < {}", log.unread);
+        assert!(applied.is_empty(), "{self:?}: no call sent {applied:?}");
+        assert!(arrived.is_empty(), "{self:?}: no call sent {arrived:?}");
+        if self.short_timeout {
+            assert!(
+                not_arrived >= log.unread,
+                "{self:?}: {not_arrived} < {}",
+                log.unread
+            );
         } else {
-            assert_eq!(lost, log.unread, "{self:?}");
+            assert_eq!(not_arrived, log.unread, "{self:?}");
         }
     }
 }
@@ -283,8 +288,8 @@ impl fmt::Debug for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "seed {}, round {}, max_retries {}, retry_unknown {}, hasty {}",
-            self.seed, self.number, self.max_retries, self.retry_unknown, self.hasty
+            "seed {}, round {}, max_retries {}, retry_unknown {}, short_timeout {}",
+            self.seed, self.number, self.max_retries, self.retry_unknown, self.short_timeout
         )
     }
 }
@@ -301,7 +306,7 @@ fn sent(request: &Request) -> (&str, &[u8]) {
 /// send the same body.
 fn make_call(
     number: u64,
-    random: &mut Random,
+    random: &mut Rng,
     cfg: &Config,
     customer: &Owned,
 ) -> (Call, BTreeMap<&'static str, String>) {
@@ -313,17 +318,17 @@ fn make_call(
         ("last_name", format!("Last {number}")),
         ("phone_number", format!("{number:010}")),
     ]);
-    let kept = 1 + random.below(31);
+    let kept = 1 + random.u64(..31);
     let mut bit = 1;
     fields.retain(|_, _| {
         bit <<= 1;
         kept & bit >> 1 != 0
     });
     let mut id = customer.id.clone();
-    let mut refused = true;
+    let mut rejected = true;
     let mut malformed = false;
-    match random.below(20) {
-        0 => id = format!("cus_nobody{number}"),
+    match random.u64(..20) {
+        0 => id = format!("cus_unknown{number}"),
         1 => {
             fields.insert("first_name", format!("First {number}"));
             fields.insert("email", "customer@example.com".into());
@@ -332,7 +337,7 @@ fn make_call(
             fields.insert("phone_number", format!("{number}"));
             malformed = true;
         }
-        _ => refused = false,
+        _ => rejected = false,
     }
     let patch = fields
         .iter()
@@ -361,7 +366,7 @@ fn make_call(
     let call = Call {
         id,
         body,
-        refused,
+        rejected,
         attempts: if malformed { 0 } else { sleeps.get() + 1 },
         result,
     };
@@ -431,76 +436,60 @@ impl Owned {
     }
 }
 
-/// The splitmix64 generator.
-struct Random(u64);
+/// A generator of its own for each thread of each round.
+fn generator(seeds: [u64; 3]) -> Rng {
+    seeds.iter().fold(Rng::with_seed(0), |mut random, seed| {
+        Rng::with_seed(random.u64(..) ^ seed)
+    })
+}
 
-impl Random {
-    fn new(seeds: [u64; 3]) -> Self {
-        seeds
-            .iter()
-            .fold(Self(0), |mut random, seed| Self(random.next() ^ seed))
+/// A fault of any kind; those that take time only with a short timeout.
+///
+/// None ends a connection after a response that leaves it open: a request on
+/// it would be read or not, as the scheduler likes.
+fn fault(random: &mut Rng, short_timeout: bool) -> Fault {
+    match random.u64(..if short_timeout { 200 } else { 196 }) {
+        0..20 => Fault::CloseAfterReading,
+        20..40 => Fault::CloseBeforeReading,
+        40..60 => Fault::Reset,
+        60..80 => Fault::Truncate(random.usize(..120)),
+        80..100 => Fault::Raw(raw(random)),
+        100..102 => Fault::Trickle(Duration::ZERO),
+        102..110 => Fault::Delay(Duration::from_micros(random.u64(..500))),
+        110..196 => response(random),
+        196..198 => Fault::Stall,
+        _ => Fault::Delay(Duration::from_millis(random.u64(..600))),
     }
+}
 
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
+/// Bytes that are no customer, and no error response either.
+fn raw(random: &mut Rng) -> Vec<u8> {
+    let wholes = [
+        "",
+        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\n\r\n{\"id\":\"cus_another\"}",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"id",
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]",
+        "HTTP/1.1 503 Busy\r\nconnection: close\r\nretry-after: 1\r\n\r\n",
+        "HTTP/1.1 2",
+        "SSH-2.0-OpenSSH_9.6\r\n",
+    ];
+    if random.u64(..2) == 0 {
+        return random.choice(wholes).unwrap().into();
     }
+    let length = random.usize(..64);
+    (0..length).map(|_| random.u8(..)).collect()
+}
 
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a mut [T]) -> &'a mut T {
-        let place = self.below(from.len() as u64);
-        &mut from[usize::try_from(place).unwrap()]
-    }
-
-    /// A fault of any kind; those that take time only where calls are hasty.
-    ///
-    /// None ends a connection after a response that leaves it open: a request on
-    /// it would be lost or not, as the scheduler likes.
-    fn fault(&mut self, hasty: bool) -> Fault {
-        match self.below(if hasty { 200 } else { 196 }) {
-            0..20 => Fault::CloseAfterReading,
-            20..40 => Fault::CloseBeforeReading,
-            40..60 => Fault::Reset,
-            60..80 => Fault::Truncate(usize::try_from(self.below(120)).unwrap()),
-            80..100 => Fault::Raw(self.raw()),
-            100..102 => Fault::Trickle(Duration::ZERO),
-            102..110 => Fault::Delay(Duration::from_micros(self.below(500))),
-            110..196 => self.response(),
-            196..198 => Fault::Stall,
-            _ => Fault::Delay(Duration::from_millis(self.below(600))),
-        }
-    }
-
-    /// Bytes that are no customer, and no error response either.
-    fn raw(&mut self) -> Vec<u8> {
-        let mut wholes = [
-            "",
-            "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{}",
-            "HTTP/1.1 200 OK\r\n\r\n{\"id\":\"cus_another\"}",
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"id",
-            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]",
-            "HTTP/1.1 503 Busy\r\nconnection: close\r\nretry-after: 1\r\n\r\n",
-            "HTTP/1.1 2",
-            "SSH-2.0-OpenSSH_9.6\r\n",
-        ];
-        if self.below(2) == 0 {
-            return self.pick(&mut wholes).as_bytes().into();
-        }
-        let length = self.below(64);
-        (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
-    }
-
-    fn response(&mut self) -> Fault {
-        let status = *self.pick(&mut [
+fn response(random: &mut Rng) -> Fault {
+    let status = random
+        .choice([
             200, 201, 202, 204, 301, 302, 304, 400, 401, 403, 404, 408, 409, 422, 425, 429, 429,
             429, 500, 501, 502, 503, 503, 503, 504, 520, 524,
-        ]);
-        let retry_after = *self.pick(&mut [
+        ])
+        .unwrap();
+    let retry_after = random
+        .choice([
             "",
             "0",
             "1",
@@ -510,18 +499,20 @@ impl Random {
             "soon",
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "Fri, 31 Dec 9999 23:59:59 GMT",
-        ]);
-        let body = *self.pick(&mut ["", "{}", r#"{"error":"no","hint":"wait"}"#, "<html>"]);
-        Fault::Respond {
-            status,
-            headers: vec![("retry-after".into(), retry_after.into())],
-            body: if matches!(status, 204 | 304) {
-                ""
-            } else {
-                body
-            }
-            .into(),
+        ])
+        .unwrap();
+    let body = random
+        .choice(["", "{}", r#"{"error":"no","hint":"wait"}"#, "<html>"])
+        .unwrap();
+    Fault::Respond {
+        status,
+        headers: vec![("retry-after".into(), retry_after.into())],
+        body: if matches!(status, 204 | 304) {
+            ""
+        } else {
+            body
         }
+        .into(),
     }
 }
 
