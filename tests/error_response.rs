@@ -1,5 +1,7 @@
 //! What the client makes of responses that are not 2xx.
 
+mod common;
+
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -9,15 +11,15 @@ use std::time::Duration;
 use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{ApiError, Config, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
 
-const ID: &str = TestServer::CUSTOMER_ID;
+use common::{ID, one_attempt};
 
 #[test]
 fn every_status_comes_to_its_outcome() {
     let server = TestServer::start().unwrap();
-    let cfg = server.config().max_retries(0).build().unwrap();
+    let cfg = one_attempt(&server);
     let mut failed = String::new();
     for status in (300..=999).chain([101]) {
-        server.fail_next(response(status, &[], b""));
+        server.fail_next(Fault::respond(status, ""));
         let error = update_customer(&cfg, ID, &patch()).unwrap_err();
         let outcome = match status {
             400..=499 => Outcome::NotApplied,
@@ -215,7 +217,7 @@ fn an_error_body_that_says_nothing_at_any_depth_is_read_at_once() {
 #[test]
 fn no_secret_shows_in_what_the_server_said() {
     let server = TestServer::start().unwrap();
-    let cfg = server.config().max_retries(0).build().unwrap();
+    let cfg = one_attempt(&server);
     let patch = CustomerPatch::new()
         .email("jane.roe@acme.example")
         .first_name("jane")
@@ -240,7 +242,7 @@ fn no_secret_shows_in_what_the_server_said() {
         ("555000111", "555000111"),
     ] {
         let body = serde_json::json!({ "error": said }).to_string();
-        server.fail_next(response(422, &[], body.as_bytes()));
+        server.fail_next(Fault::respond(422, body.as_bytes()));
         let error = update_customer(&cfg, ID, &patch).unwrap_err();
         let display = format!("not applied: the API responded with 422: {shown}");
         assert_eq!(error.to_string(), display);
@@ -250,11 +252,8 @@ fn no_secret_shows_in_what_the_server_said() {
         assert_eq!(error.body(), Some(body.as_str()));
     }
     // The names of an error map and the hint are the server's words, too.
-    server.fail_next(response(
-        422,
-        &[],
-        br#"{"errors":{"jane":"5550001111"},"hint":"drop jane.roe@acme.example"}"#,
-    ));
+    let body = r#"{"errors":{"jane":"5550001111"},"hint":"drop jane.roe@acme.example"}"#;
+    server.fail_next(Fault::respond(422, body));
     let error = update_customer(&cfg, ID, &patch).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -276,7 +275,7 @@ fn a_value_of_four_characters_is_kept_back_and_one_of_three_is_not() {
         let cfg = Config::builder(key).base_url(server.base_url());
         let cfg = cfg.no_proxy().build().unwrap();
         let body = serde_json::json!({ "error": format!("{key} {name}") });
-        server.fail_next(response(422, &[], body.to_string().as_bytes()));
+        server.fail_next(Fault::respond(422, body.to_string().as_bytes()));
         let error = update_customer(&cfg, ID, &CustomerPatch::new().first_name(name)).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -344,7 +343,7 @@ fn redirects_are_never_followed() {
     let cfg = cfg.build().unwrap();
     let location = format!("{}/api/v1/customers/{ID}", other.base_url());
     for status in 300..=399 {
-        server.fail_next(response(status, &[("location", &location)], b""));
+        server.fail_next(Fault::respond(status, "").header("location", &location));
         let error = update_customer(&cfg, ID, &patch()).unwrap_err();
         assert_eq!(error.status(), Some(status));
         assert_eq!(error.outcome(), Outcome::Unknown);
@@ -363,7 +362,7 @@ fn an_interim_answer_is_waited_out() {
         "HTTP/1.1 103 \r\n\r\nHTTP/1.1 103 \r\n\r\n",
     ] {
         let server = TestServer::start().unwrap();
-        let cfg = server.config().max_retries(0).build().unwrap();
+        let cfg = one_attempt(&server);
         let last = "HTTP/1.1 422 \r\ncontent-length: 14\r\n\r\n{\"error\":\"no\"}";
         server.fail_next(Fault::Raw(format!("{interim}{last}").into_bytes()));
         let error = update_customer(&cfg, ID, &patch()).unwrap_err();
@@ -377,10 +376,10 @@ fn an_interim_answer_is_waited_out() {
 
 #[test]
 fn switching_protocols_is_no_success() {
-    let headers = [("connection", "upgrade"), ("upgrade", "websocket")];
     let server = TestServer::start().unwrap();
-    let cfg = server.config().max_retries(0).build().unwrap();
-    server.fail_next(response(101, &headers, b""));
+    let cfg = one_attempt(&server);
+    let switch = Fault::respond(101, "").header("connection", "upgrade");
+    server.fail_next(switch.header("upgrade", "websocket"));
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -403,8 +402,8 @@ fn retry_after_is_told() {
     ] {
         for status in [429, 422, 503, 302] {
             let server = TestServer::start().unwrap();
-            let cfg = server.config().max_retries(0).build().unwrap();
-            server.fail_next(response(status, &[("Retry-After", value)], b""));
+            let cfg = one_attempt(&server);
+            server.fail_next(Fault::respond(status, "").header("Retry-After", value));
             let error = update_customer(&cfg, ID, &patch()).unwrap_err();
             let expected = expected.map(Duration::from_secs);
             assert_eq!(error.retry_after(), expected, "{status} {value}");
@@ -412,9 +411,9 @@ fn retry_after_is_told() {
     }
     // A date far ahead, whatever the clock says.
     let server = TestServer::start().unwrap();
-    let cfg = server.config().max_retries(0).build().unwrap();
+    let cfg = one_attempt(&server);
     let date = "Fri, 31 Dec 9999 23:59:59 GMT";
-    server.fail_next(response(429, &[("retry-after", date)], b""));
+    server.fail_next(Fault::respond(429, "").header("retry-after", date));
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert!(error.retry_after().unwrap() > Duration::from_secs(365 * 86_400));
 }
@@ -423,7 +422,7 @@ fn retry_after_is_told() {
 fn a_wait_over_thirty_seconds_ends_the_call_instead() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(5).build().unwrap();
-    server.fail_next(response(429, &[("retry-after", "31")], b""));
+    server.fail_next(Fault::respond(429, "").header("retry-after", "31"));
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert_eq!(error.attempts(), 1);
     assert_eq!(error.retry_after(), Some(Duration::from_secs(31)));
@@ -494,14 +493,7 @@ fn patch() -> CustomerPatch {
 #[track_caller]
 fn refused(status: u16, body: &[u8]) -> Error {
     let server = TestServer::start().unwrap();
-    let cfg = server.config().max_retries(0).build().unwrap();
-    server.fail_next(response(status, &[], body));
+    let cfg = one_attempt(&server);
+    server.fail_next(Fault::respond(status, body));
     update_customer(&cfg, ID, &patch()).unwrap_err()
-}
-
-fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
-    let fault = Fault::respond(status, body);
-    headers
-        .iter()
-        .fold(fault, |fault, (name, value)| fault.header(*name, *value))
 }

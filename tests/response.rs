@@ -1,5 +1,7 @@
 //! What the client makes of a response of 2xx.
 
+mod common;
+
 use std::error::Error as _;
 use std::fmt::Write;
 
@@ -7,7 +9,7 @@ use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
 use time::{Date, Month, OffsetDateTime, Time};
 
-const ID: &str = TestServer::CUSTOMER_ID;
+use common::{ID, one_attempt, patch};
 
 /// The response of the API's page.
 const PAGE: &str = r#"{
@@ -300,8 +302,8 @@ fn an_unreadable_answer_is_never_tried_again() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(5).retry_unknown(true);
     let cfg = cfg.build().unwrap();
-    server.fail_next(response(200, &[("retry-after", "0")], b"{}"));
-    let error = update_customer(&cfg, ID, &CustomerPatch::new().first_name("June")).unwrap_err();
+    server.fail_next(Fault::respond(200, "{}").header("retry-after", "0"));
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     check_unreadable(&error, 200);
     assert_eq!(error.attempts(), 1);
     assert_eq!(server.requests().len(), 1);
@@ -465,17 +467,14 @@ fn read(body: &str) -> Result<Customer, Error> {
 #[track_caller]
 fn respond(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<Customer, Error> {
     let server = TestServer::start().unwrap();
-    let cfg = server.config().max_retries(0).build().unwrap();
-    server.fail_next(response(status, headers, body));
-    let patch = CustomerPatch::new().first_name("June");
-    let result = update_customer(&cfg, ID, &patch);
+    let cfg = one_attempt(&server);
+    let fault = headers
+        .iter()
+        .fold(Fault::respond(status, body), |fault, (name, value)| {
+            fault.header(*name, *value)
+        });
+    server.fail_next(fault);
+    let result = update_customer(&cfg, ID, &patch());
     assert_eq!(server.requests().len(), 1);
     result
-}
-
-fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Fault {
-    let fault = Fault::respond(status, body);
-    headers
-        .iter()
-        .fold(fault, |fault, (name, value)| fault.header(*name, *value))
 }

@@ -1,15 +1,17 @@
 //! The test server does what its documentation says.
 
+mod common;
+
 use std::io::{ErrorKind as IoKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use paywithsoap::testing::{Fault, TestServer};
-use paywithsoap::{Config, Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
+use paywithsoap::{Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
 use serde_json::Value;
 
-const ID: &str = TestServer::CUSTOMER_ID;
+use common::{ID, one_attempt};
 
 #[test]
 fn starts_with_the_customer_of_the_api_page() {
@@ -33,7 +35,7 @@ fn starts_with_the_customer_of_the_api_page() {
 #[test]
 fn remembers_changes_and_moves_updated_at_on() {
     let server = start();
-    let cfg = config(&server);
+    let cfg = one_attempt(&server);
     let mut before = field(&server, "updated_at");
     for name in ["Ann", "Bea", "Cleo"] {
         let customer = update_customer(&cfg, ID, &CustomerPatch::new().last_name(name)).unwrap();
@@ -51,7 +53,7 @@ fn remembers_changes_and_moves_updated_at_on() {
 fn serves_customers_that_were_added() {
     let server = start();
     server.add_customer(r#"{"id":"cus_2","tier":"gold","first_name":"Ann"}"#);
-    let cfg = config(&server);
+    let cfg = one_attempt(&server);
     let patch = CustomerPatch::new().email("ann@example.com");
     let customer = update_customer(&cfg, "cus_2", &patch).unwrap();
     assert_eq!(customer.first_name.as_deref(), Some("Ann"));
@@ -481,7 +483,7 @@ fn two_servers_know_nothing_of_each_other() {
 #[test]
 fn serves_many_threads_at_a_time() {
     let server = start();
-    let cfg = config(&server);
+    let cfg = one_attempt(&server);
     thread::scope(|scope| {
         for i in 0..8 {
             let (server, cfg) = (&server, &cfg);
@@ -540,7 +542,7 @@ fn stops_on_drop_whatever_its_connections_do() {
 
 #[test]
 fn a_call_after_the_drop_is_not_applied() {
-    let cfg = config(&start());
+    let cfg = one_attempt(&start());
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert_transport(&error, Outcome::NotApplied);
     assert_eq!(error.attempts(), 1);
@@ -568,16 +570,13 @@ fn start() -> TestServer {
     TestServer::start().unwrap()
 }
 
-fn config(server: &TestServer) -> Config {
-    server.config().max_retries(0).build().unwrap()
-}
-
+/// A patch that changes the page's customer.
 fn patch() -> CustomerPatch {
     CustomerPatch::new().first_name("June")
 }
 
 fn update(server: &TestServer) -> Result<Customer, Error> {
-    update_customer(&config(server), ID, &patch())
+    update_customer(&one_attempt(server), ID, &patch())
 }
 
 #[track_caller]

@@ -6,6 +6,7 @@
 
 pub(crate) mod tls;
 
+use std::fmt::Debug;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -54,6 +55,11 @@ pub(crate) fn config(addr: SocketAddr) -> ConfigBuilder {
         .no_proxy()
         .max_retries(0)
         .timeout(LONG)
+}
+
+/// Settings for one attempt at a test server.
+pub(crate) fn one_attempt(server: &TestServer) -> Config {
+    server.config().max_retries(0).build().unwrap()
 }
 
 pub(crate) fn patch() -> CustomerPatch {
@@ -239,5 +245,41 @@ pub(crate) fn syn_dropped() -> (SocketAddr, Vec<socket2::Socket>) {
         if connected.is_err() {
             return (addr.as_socket().unwrap(), kept);
         }
+    }
+}
+
+/// Asserts that none of `secrets`, in lower case, shows in any form of an error
+/// or of what it is made of.
+#[track_caller]
+pub(crate) fn assert_error_hides(secrets: &[&str], error: &Error) {
+    assert_hides(secrets, error);
+    assert_text_hides(secrets, &error.to_string());
+    assert_text_hides(secrets, &format!("{error:#}"));
+    for violation in error.violations() {
+        assert_hides(secrets, violation);
+        assert_text_hides(secrets, &violation.to_string());
+        assert_text_hides(secrets, violation.field());
+    }
+    assert_hides(secrets, error.kind());
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        assert_hides(secrets, &cause);
+        assert_text_hides(secrets, &cause.to_string());
+        source = cause.source();
+    }
+}
+
+/// The same for both forms of [`Debug`].
+#[track_caller]
+pub(crate) fn assert_hides(secrets: &[&str], shown: &dyn Debug) {
+    assert_text_hides(secrets, &format!("{shown:?}"));
+    assert_text_hides(secrets, &format!("{shown:#?}"));
+}
+
+#[track_caller]
+fn assert_text_hides(secrets: &[&str], text: &str) {
+    let lower = text.to_lowercase();
+    for secret in secrets {
+        assert!(!lower.contains(secret), "{secret} is in: {text}");
     }
 }
