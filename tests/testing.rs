@@ -26,7 +26,7 @@ fn starts_with_the_customer_of_the_api_page() {
             r#""created_at":"2025-03-10T16:08:14.427Z","updated_at":"2025-03-12T09:15:42.001Z"}"#
         )
     );
-    assert_eq!(server.customer("cus_nobody"), None);
+    assert_eq!(server.customer("cus_unknown"), None);
     assert_eq!(server.requests(), []);
     assert!(server.base_url().starts_with("http://127.0.0.1:"));
     assert!(format!("{server:?}").starts_with("TestServer { base_url: \"http://127.0.0.1:"));
@@ -57,7 +57,7 @@ fn serves_customers_that_were_added() {
     let patch = CustomerPatch::new().email("ann@example.com");
     let customer = update_customer(&cfg, "cus_2", &patch).unwrap();
     assert_eq!(customer.first_name.as_deref(), Some("Ann"));
-    // What was left out is absent, and what nobody knows is kept.
+    // What was left out is absent, and what is not known is kept.
     assert_eq!(customer.last_name, None);
     assert!(!customer.raw_json().contains("last_name"));
     assert!(customer.raw_json().contains(r#""tier":"gold""#));
@@ -69,39 +69,39 @@ fn serves_customers_that_were_added() {
 }
 
 #[test]
-fn refuses_bodies_that_the_api_refuses() {
+fn rejects_bodies_as_the_api_does() {
     let server = start();
     server.add_customer(r#"{"id":"cus_2","email":"ann@example.com","phone_number":"5550000000"}"#);
-    let refuse = |body: &str, status: u16, error: &str| {
+    let reject = |body: &str, status: u16, error: &str| {
         let response = talk(&server, request(ID, GOOD, body).as_bytes());
         assert_response(&response, status, error);
     };
-    refuse("", 400, "The body is not a JSON object");
-    refuse("[]", 400, "The body is not a JSON object");
-    refuse(r#"{"a""#, 400, "The body is not a JSON object");
-    refuse("{}", 422, "No updatable field was given");
-    refuse(r#"{"age":"7"}"#, 422, "Unrecognized field");
-    refuse(r#"{"id":"cus_2"}"#, 422, "Unrecognized field");
-    refuse(r#"{"email":null}"#, 422, "Email is invalid");
-    refuse(r#"{"email":"x"}"#, 422, "Email is invalid");
-    refuse(r#"{"first_name":1}"#, 422, "First name is invalid");
-    refuse(r#"{"last_name":" "}"#, 422, "Last name is invalid");
-    refuse(r#"{"phone_number":"1"}"#, 422, "Phone number is invalid");
+    reject("", 400, "The body is not a JSON object");
+    reject("[]", 400, "The body is not a JSON object");
+    reject(r#"{"a""#, 400, "The body is not a JSON object");
+    reject("{}", 422, "No updatable field was given");
+    reject(r#"{"age":"7"}"#, 422, "Unrecognized field");
+    reject(r#"{"id":"cus_2"}"#, 422, "Unrecognized field");
+    reject(r#"{"email":null}"#, 422, "Email is invalid");
+    reject(r#"{"email":"x"}"#, 422, "Email is invalid");
+    reject(r#"{"first_name":1}"#, 422, "First name is invalid");
+    reject(r#"{"last_name":" "}"#, 422, "Last name is invalid");
+    reject(r#"{"phone_number":"1"}"#, 422, "Phone number is invalid");
     let body = r#"{"date_of_birth":"1990-02-30"}"#;
-    refuse(body, 422, "Date of birth is invalid");
+    reject(body, 422, "Date of birth is invalid");
     let body = r#"{"email":"ANN@example.com"}"#;
-    refuse(body, 422, "Email has already been taken");
+    reject(body, 422, "Email has already been taken");
     let body = r#"{"phone_number":"5550000000"}"#;
-    refuse(body, 422, "Phone number has already been taken");
-    // Nothing of a refused patch is applied.
+    reject(body, 422, "Phone number has already been taken");
+    // Nothing of a rejected patch is applied.
     let body = r#"{"first_name":"Never","phone_number":"1"}"#;
-    refuse(body, 422, "Phone number is invalid");
+    reject(body, 422, "Phone number is invalid");
     assert_eq!(field(&server, "first_name"), "Jane");
     assert_eq!(field(&server, "updated_at"), "2025-03-12T09:15:42.001Z");
 
     // Of a repeated field, the last value counts.
     let body = r#"{"first_name":"June","first_name":" "}"#;
-    refuse(body, 422, "First name is invalid");
+    reject(body, 422, "First name is invalid");
     let body = r#"{"first_name":" ","first_name":"Jane"}"#;
     let response = talk(&server, request(ID, GOOD, body).as_bytes());
     assert_response(&response, 200, "");
@@ -114,7 +114,7 @@ fn refuses_bodies_that_the_api_refuses() {
 }
 
 #[test]
-fn refuses_requests_that_the_api_refuses() {
+fn rejects_requests_as_the_api_does() {
     const KEY: &str = "authorization: test-key-8Jw2cQe5Zr";
     const JSON: &str = "content-type: application/json";
     let server = start();
@@ -183,7 +183,7 @@ fn records_requests_as_they_arrived() {
 }
 
 #[test]
-fn survives_malformed_requests() {
+fn says_what_is_malformed() {
     const LINE: &str = "The request line is malformed";
     const HEADER: &str = "A header is malformed";
     const LENGTH: &str = "The content-length is malformed";
@@ -300,7 +300,7 @@ fn half_a_request_gets_no_response() {
 }
 
 #[test]
-fn asks_for_the_body_where_a_client_waits_to_be_asked() {
+fn sends_100_continue_where_expected() {
     let server = start();
     let response = talk(
         &server,
@@ -314,7 +314,7 @@ fn asks_for_the_body_where_a_client_waits_to_be_asked() {
 }
 
 #[test]
-fn answers_many_requests_on_one_connection() {
+fn serves_pipelined_requests_in_order() {
     let server = start();
     let one = "PATCH /x HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}";
     let last = "PATCH /x HTTP/1.1\r\nconnection: close\r\n\r\n";
@@ -329,7 +329,7 @@ fn answers_many_requests_on_one_connection() {
 }
 
 #[test]
-fn resets_before_a_request_that_came_early() {
+fn resets_before_a_pipelined_request() {
     let server = start();
     server.fail_next(Fault::Delay(Duration::ZERO));
     server.fail_next(Fault::Reset);
@@ -342,7 +342,7 @@ fn resets_before_a_request_that_came_early() {
 }
 
 #[test]
-fn close_after_reading_applies_and_does_not_answer() {
+fn close_after_reading_applies() {
     let server = start();
     let error = fail(&server, Fault::CloseAfterReading);
     assert_transport(&error, Outcome::Unknown);
@@ -362,7 +362,7 @@ fn close_before_reading_and_reset_apply_nothing() {
 }
 
 #[test]
-fn delay_and_trickle_apply_and_answer_late() {
+fn delay_and_trickle_apply() {
     let pause = Duration::from_millis(20);
     let server = start();
     server.fail_next(Fault::Delay(pause));
@@ -377,7 +377,7 @@ fn delay_and_trickle_apply_and_answer_late() {
 }
 
 #[test]
-fn raw_and_respond_answer_as_told_and_apply_nothing() {
+fn raw_and_respond_apply_nothing() {
     let server = start();
     let response = "HTTP/1.1 418 \r\ncontent-length: 2\r\n\r\nhi";
     let error = fail(&server, Fault::Raw(response.into()));
@@ -399,7 +399,7 @@ fn raw_and_respond_answer_as_told_and_apply_nothing() {
 }
 
 #[test]
-fn stall_applies_nothing_and_never_answers() {
+fn stall_applies_nothing() {
     let server = start();
     server.fail_next(Fault::Stall);
     let cfg = server.config().max_retries(0);
@@ -411,7 +411,7 @@ fn stall_applies_nothing_and_never_answers() {
 }
 
 #[test]
-fn truncate_applies_and_cuts_the_answer() {
+fn truncate_applies_and_shortens_the_response() {
     let whole = {
         let server = start();
         talk(&server, update_request().as_bytes()).len()
@@ -428,7 +428,7 @@ fn truncate_applies_and_cuts_the_answer() {
 }
 
 #[test]
-fn faults_are_taken_in_order_and_then_all_is_well() {
+fn faults_are_taken_in_order() {
     let server = start();
     for status in [503, 409, 302] {
         server.fail_next(Fault::respond(status, ""));
@@ -468,7 +468,7 @@ fn another_fault_has_no_headers() {
 }
 
 #[test]
-fn two_servers_know_nothing_of_each_other() {
+fn two_servers_share_nothing() {
     let (one, other) = (start(), start());
     assert_ne!(one.base_url(), other.base_url());
     one.fail_next(Fault::CloseAfterReading);
@@ -597,7 +597,7 @@ fn field(server: &TestServer, name: &str) -> String {
     customer[name].as_str().unwrap().into()
 }
 
-/// The headers of a request that is not refused for them.
+/// The headers of a request that is not rejected for them.
 const GOOD: [&str; 2] = [
     "authorization: test-key-8Jw2cQe5Zr",
     "content-type: application/json",

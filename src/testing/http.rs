@@ -60,7 +60,7 @@ pub(super) enum ReadError {
     /// The connection failed or ended.
     Io(io::Error),
     /// It is no request that the server reads; the connection is to close after
-    /// this response, since nobody can say where the next request starts.
+    /// this response, since where the next request starts is unknown.
     Rejected(Response),
 }
 

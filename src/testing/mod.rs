@@ -11,7 +11,7 @@
 //! let cfg = server.config().max_retries(0).build()?;
 //! let patch = CustomerPatch::new().email("jane@example.com");
 //!
-//! // The change is applied, but nobody hears of it.
+//! // The change is applied, but no response arrives.
 //! server.fail_next(Fault::CloseAfterReading);
 //! let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
 //! assert_eq!(error.outcome(), Outcome::Unknown);

@@ -399,7 +399,7 @@ impl BufRead for Connection<'_> {
 impl Write for Connection<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // A client that does not read would keep the thread beyond the server's
-        // end on Windows, and a send that times out there tells nobody how much
+        // end on Windows, and a send that times out there does not say how much
         // it has sent. Only one that does not wait does.
         self.stream.set_nonblocking(true)?;
         let mut stream = self.stream;
@@ -452,7 +452,7 @@ mod tests {
         drop(open);
     }
 
-    /// As on Windows, where a shutdown wakes nobody.
+    /// As on Windows, where a shutdown does not wake a read.
     #[test]
     fn threads_end_without_a_shutdown() {
         let server = Server::start(Box::new(())).unwrap();
