@@ -4,8 +4,6 @@ mod common;
 
 use std::error::Error as _;
 use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use paywithsoap::testing::{Fault, TestServer};
@@ -428,61 +426,6 @@ fn a_wait_over_thirty_seconds_ends_the_call_instead() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(31)));
     assert!(error.is_transient());
     assert_eq!(error.outcome(), Outcome::NotApplied);
-}
-
-#[test]
-fn the_test_server_refuses_as_the_api_does() {
-    let server = TestServer::start().unwrap();
-    let wrong = Config::builder("wrong-key").base_url(server.base_url());
-    let wrong = wrong.no_proxy().build().unwrap();
-    let error = update_customer(&wrong, ID, &patch()).unwrap_err();
-    assert_eq!(error.status(), Some(401));
-    let cfg = server.config().build().unwrap();
-    let error = update_customer(&cfg, "cus_nobody", &patch()).unwrap_err();
-    assert_eq!(error.status(), Some(404));
-    server.add_customer(r#"{"id":"cus_2","email":"june.roe@example.com"}"#);
-    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "not applied: the API responded with 422: Email has already been taken"
-    );
-    assert_eq!(error.request_id(), Some("req_3"));
-}
-
-#[test]
-fn the_test_server_moves_updated_at_on_also_where_it_lies_ahead() {
-    let server = TestServer::start().unwrap();
-    let cfg = server.config().build().unwrap();
-    server.add_customer(r#"{"id":"cus_2","updated_at":"2999-01-01T01:30:00+02:00"}"#);
-    let customer = update_customer(&cfg, "cus_2", &patch()).unwrap();
-    assert_eq!(
-        customer.raw_json(),
-        r#"{"id":"cus_2","email":"june.roe@example.com","updated_at":"2998-12-31T23:30:00.001Z"}"#
-    );
-}
-
-#[test]
-fn the_test_server_survives_a_body_of_any_depth() {
-    let mut value = String::from("\"no\"");
-    for _ in 0..17 {
-        let text = format!("{}{value}{}", "[".repeat(120), "]".repeat(120));
-        let text = serde_json::to_string(&text).unwrap();
-        value = format!(r#"{{"$serde_json::private::RawValue":{text}}}"#);
-    }
-    let server = TestServer::start().unwrap();
-    let body = format!(r#"{{"email":{value}}}"#);
-    let mut stream = TcpStream::connect(&server.base_url()["http://".len()..]).unwrap();
-    write!(
-        stream,
-        "PATCH /api/v1/customers/{ID} HTTP/1.1\r\nauthorization: {}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        server.api_key(),
-        body.len()
-    )
-    .unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    assert!(response.starts_with("HTTP/1.1 422 "), "{response}");
 }
 
 fn patch() -> CustomerPatch {

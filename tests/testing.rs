@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use paywithsoap::testing::{Fault, TestServer};
-use paywithsoap::{Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
+use paywithsoap::{Config, Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
 use serde_json::Value;
 
 use common::{ID, one_attempt};
@@ -157,6 +157,51 @@ fn rejects_requests_as_the_api_does() {
         assert_response(&talk(&server, request.as_bytes()), 404, "Not found");
     }
     assert_eq!(server.requests().len(), 18);
+}
+
+#[test]
+fn calls_get_its_error_responses() {
+    let server = start();
+    let wrong = Config::builder("wrong-key").base_url(server.base_url());
+    let wrong = wrong.no_proxy().build().unwrap();
+    let error = update_customer(&wrong, ID, &patch()).unwrap_err();
+    assert_eq!(error.status(), Some(401));
+    let cfg = one_attempt(&server);
+    let error = update_customer(&cfg, "cus_unknown", &patch()).unwrap_err();
+    assert_eq!(error.status(), Some(404));
+    server.add_customer(r#"{"id":"cus_2","email":"june.roe@example.com"}"#);
+    let taken = CustomerPatch::new().email("june.roe@example.com");
+    let error = update_customer(&cfg, ID, &taken).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "not applied: the API responded with 422: Email has already been taken"
+    );
+    assert_eq!(error.request_id(), Some("req_3"));
+}
+
+#[test]
+fn moves_on_an_updated_at_that_lies_ahead() {
+    let server = start();
+    server.add_customer(r#"{"id":"cus_2","updated_at":"2999-01-01T01:30:00+02:00"}"#);
+    let customer = update_customer(&one_attempt(&server), "cus_2", &patch()).unwrap();
+    assert_eq!(
+        customer.raw_json(),
+        r#"{"id":"cus_2","first_name":"June","updated_at":"2998-12-31T23:30:00.001Z"}"#
+    );
+}
+
+#[test]
+fn survives_a_body_of_any_depth() {
+    let mut value = String::from("\"no\"");
+    for _ in 0..17 {
+        let text = format!("{}{value}{}", "[".repeat(120), "]".repeat(120));
+        let text = serde_json::to_string(&text).unwrap();
+        value = format!(r#"{{"$serde_json::private::RawValue":{text}}}"#);
+    }
+    let server = start();
+    let body = format!(r#"{{"email":{value}}}"#);
+    let response = talk(&server, request(ID, GOOD, &body).as_bytes());
+    assert_response(&response, 422, "Email is invalid");
 }
 
 #[test]
