@@ -32,7 +32,7 @@ pub(crate) trait Observer: Send {
     fn unread(&mut self) {}
 }
 
-/// Looks away.
+/// Observes nothing.
 impl Observer for () {}
 
 struct Shared {
@@ -398,9 +398,9 @@ impl BufRead for Connection<'_> {
 
 impl Write for Connection<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A client that does not read would keep the thread beyond the server's
-        // end on Windows, and a send that times out there does not say how much
-        // it has sent. Only one that does not wait does.
+        // On Windows, a write that waits for a client which does not read would
+        // outlast the server, and one that times out does not say how much it has
+        // sent. So this one never waits.
         self.stream.set_nonblocking(true)?;
         let mut stream = self.stream;
         let written = loop {
