@@ -437,19 +437,23 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::channel;
 
     use super::*;
 
     #[test]
     fn drop_waits_for_every_thread() {
-        let held = Arc::new(());
-        let server = Server::start(Box::new(Holding(Arc::clone(&held)))).unwrap();
-        let open = open_in_every_way(&server);
+        let ended = Arc::new(AtomicUsize::new(0));
+        let observer = SlowToEnd(Arc::clone(&ended));
+        let server = Server::start(Box::new(observer)).unwrap();
+        let _open = open_in_every_way(&server);
+        let requests = server.state().requests.len();
         drop(server);
+        assert_eq!(ended.load(Ordering::Relaxed), requests);
         // Each thread has held the state, and the observer with it.
-        assert_eq!(Arc::strong_count(&held), 1);
-        drop(open);
+        assert_eq!(Arc::strong_count(&ended), 1);
     }
 
     /// As on Windows, where a shutdown does not wake a read.
@@ -469,9 +473,28 @@ mod tests {
         all_ended.recv_timeout(Duration::from_secs(30)).unwrap();
     }
 
-    struct Holding(#[expect(dead_code, reason = "counted from outside")] Arc<()>);
+    /// Makes each thread that reads a request take its time to end.
+    struct SlowToEnd(Arc<AtomicUsize>);
 
-    impl Observer for Holding {}
+    impl Observer for SlowToEnd {
+        fn arrived(&mut self, _: &Request, _: Option<&Fault>) {
+            let ending = Ending(Arc::clone(&self.0));
+            ENDING.set(Some(ending));
+        }
+    }
+
+    thread_local! {
+        static ENDING: Cell<Option<Ending>> = const { Cell::new(None) };
+    }
+
+    struct Ending(Arc<AtomicUsize>);
+
+    impl Drop for Ending {
+        fn drop(&mut self) {
+            thread::sleep(Duration::from_millis(50));
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     /// Connections whose threads wait for a client, each in another place.
     fn open_in_every_way(server: &Server) -> Vec<TcpStream> {
