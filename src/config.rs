@@ -632,7 +632,7 @@ pub(crate) mod tls {
     /// Stands where the connector of a TLS backend would: ureq refuses `https`
     /// over what it leaves as it is.
     #[derive(Debug, Default)]
-    pub(crate) struct Connector;
+    pub(crate) struct Connector(());
 
     impl<In: Transport> ureq::unversioned::transport::Connector<In> for Connector {
         type Out = Either<In, Box<dyn Transport>>;

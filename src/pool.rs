@@ -122,7 +122,7 @@ mod tests {
     fn a_connection_expires_after_four_seconds() {
         let (pool, now) = (Pool::default(), Instant::now());
         pool.put_at("a", US, now);
-        let last = now + 4 * SECOND - Duration::from_nanos(1);
+        let last = now + Duration::from_nanos(3_999_999_999);
         assert_eq!(pool.take_at(last, US), Some("a"));
 
         let (old, new) = (Arc::new(()), Arc::new(()));

@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex};
 use common::{ID, call, config, customer, read_request, serve};
 use paywithsoap::Config;
 
-/// Settings for a server that sets these cookies by every response, the requests
-/// that it gets, and on which connection.
-fn server(cookies: &'static [fn(usize) -> String]) -> (Config, Arc<Mutex<Vec<(usize, String)>>>) {
-    let requests = Arc::new(Mutex::new(Vec::new()));
+/// The requests that a server got, each with the number of its connection.
+type Requests = Arc<Mutex<Vec<(usize, String)>>>;
+
+/// Settings for a server that sets these cookies by every response.
+fn server(cookies: &'static [fn(usize) -> String]) -> (Config, Requests) {
+    let requests = Requests::default();
     let log = Arc::clone(&requests);
     let addr = serve(move |number, mut stream| {
         loop {
@@ -22,16 +24,13 @@ fn server(cookies: &'static [fn(usize) -> String]) -> (Config, Arc<Mutex<Vec<(us
                 log.push((number, request));
                 log.len()
             };
-            let cookies: String = cookies
-                .iter()
-                .map(|cookie| format!("set-cookie: {}\r\n", cookie(count)))
-                .collect();
+            let mut response = b"HTTP/1.1 200 OK\r\n".to_vec();
+            for cookie in cookies {
+                write!(response, "set-cookie: {}\r\n", cookie(count))?;
+            }
             let body = customer();
-            let length = body.len();
-            write!(
-                stream,
-                "HTTP/1.1 200 OK\r\n{cookies}content-length: {length}\r\n\r\n{body}"
-            )?;
+            write!(response, "content-length: {}\r\n\r\n{body}", body.len())?;
+            stream.write_all(&response)?;
         }
     });
     (config(addr).build().unwrap(), requests)

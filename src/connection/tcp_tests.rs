@@ -135,7 +135,7 @@ fn a_silent_read_ends_soon_after_its_limit() {
         let timeout = ms(timeout);
         let (mut now, mut known, mut changes, mut reads) = (Duration::ZERO, None, 0, 0);
         while now < timeout {
-            if let Some(new) = new_timeout(known, Some(timeout - now), Platform::Linux) {
+            if let Some(new) = new_timeout(known, timeout.checked_sub(now), Platform::Linux) {
                 known = Some(new);
                 changes += 1;
             }
