@@ -7,8 +7,9 @@ use time::OffsetDateTime;
 
 use crate::connection;
 use crate::customer::Customer;
-use crate::error::{Error, ErrorResponse, Outcome, Secret};
+use crate::error::{Error, ErrorResponse, Outcome};
 use crate::format;
+use crate::redact::Secret;
 use crate::retry;
 
 /// What becomes of a customer's id.

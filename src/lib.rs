@@ -69,6 +69,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod api_error;
 mod config;
 mod connection;
 mod customer;
@@ -82,15 +83,17 @@ pub mod fuzzing;
 mod model_tests;
 mod patch;
 mod pool;
+mod redact;
 mod resolver;
 mod retry;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod update;
 
+pub use crate::api_error::ApiError;
 pub use crate::config::{AuthScheme, Config, ConfigBuilder};
 pub use crate::customer::Customer;
-pub use crate::error::{ApiError, Error, ErrorKind, Outcome};
+pub use crate::error::{Error, ErrorKind, Outcome};
 pub use crate::format::Violation;
 pub use crate::patch::CustomerPatch;
 pub use crate::update::update_customer;

@@ -7,8 +7,9 @@ use serde::de::{
 };
 use serde::ser::{Serialize, Serializer};
 
-use crate::error::{Error, Secret};
+use crate::error::Error;
 use crate::format::{self, Checked, Violation};
+use crate::redact::Secret;
 
 /// The fields of a customer to change, each checked as it is set.
 ///

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
 use crate::customer::{Customer, Unreadable};
-use crate::error::{Error, ErrorResponse, Outcome, Secret};
+use crate::error::{Error, ErrorResponse, Outcome};
 use crate::exchange::{self, MAX_BODY_SIZE, Response};
 use crate::format::{self, Violation};
 use crate::patch::CustomerPatch;
+use crate::redact::Secret;
 use crate::retry::{self, Retry};
 
 /// Changes some details of one customer: `PATCH /api/v1/customers/{id}`.

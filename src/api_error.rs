@@ -1,0 +1,203 @@
+//! Error bodies, read tolerantly: the API documents none.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::redact::{SHOWN, Secret, redact, steers_text};
+
+/// The server's error response, read as tolerantly as can be: the API documents no
+/// error body.
+#[derive(Debug)]
+pub struct ApiError {
+    pub(crate) status: u16,
+    pub(crate) text: Text,
+}
+
+/// The words of an error body, with a Debug that keeps them to itself: they
+/// may quote what the customer's fields hold.
+pub(crate) struct Text {
+    message: Option<String>,
+    hint: Option<String>,
+}
+
+impl ApiError {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// What the server said, from `error`, `message`, `errors` or `detail`: the
+    /// first of them that has words.
+    ///
+    /// Raw: it may quote the customer's data, and hold control characters.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.text.message.as_deref()
+    }
+
+    /// What the server said to do, from `hint`, or from the `hint` in `error`;
+    /// as raw as [`message`](Self::message).
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.text.hint.as_deref()
+    }
+}
+
+impl Text {
+    /// Reads what is there of `error` as text or object, `message`, `hint`,
+    /// and `errors` as map or list. A body that is none of it says nothing.
+    pub(crate) fn read(body: &str) -> Self {
+        let body = body.strip_prefix('\u{FEFF}').unwrap_or(body);
+        let body = serde_json::from_str(body).unwrap_or(Said::Nothing);
+        let error = body.get("error");
+        Self {
+            message: error
+                .words()
+                .or_else(|| body.get("message").words())
+                .or_else(|| body.get("errors").words())
+                .or_else(|| body.get("detail").words()),
+            hint: body
+                .get("hint")
+                .words()
+                .or_else(|| error.get("hint").words()),
+        }
+    }
+
+    /// Message and hint as Display shows them: without secrets, on one line,
+    /// at most 300 characters.
+    pub(crate) fn shown(&self, secrets: &[Secret<'_>]) -> Option<String> {
+        let said = match (&self.message, &self.hint) {
+            (Some(message), Some(hint)) => format!("{message} ({hint})"),
+            (Some(text), None) | (None, Some(text)) => text.clone(),
+            (None, None) => return None,
+        };
+        let mut shown = String::new();
+        for c in redact(&said, secrets).chars() {
+            if c.is_control() || steers_text(c) {
+                shown.extend(c.escape_default());
+            } else {
+                shown.push(c);
+            }
+        }
+        if let Some((end, _)) = shown.char_indices().nth(SHOWN) {
+            shown.truncate(end);
+            shown.push_str("..");
+        }
+        Some(shown)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
+/// A JSON value, as far as it can hold words.
+///
+/// Not `serde_json::Value`, which reads the text under a private key of its
+/// own as JSON afresh: by that a body could nest deeper than any stack.
+enum Said {
+    Nothing,
+    Text(String),
+    List(Vec<Said>),
+    Map(Vec<(String, Said)>),
+}
+
+impl Said {
+    /// The last value under this key of a map.
+    fn get(&self, key: &str) -> &Self {
+        match self {
+            Self::Map(map) => map.iter().rfind(|(name, _)| name == key),
+            Self::Nothing | Self::Text(_) | Self::List(_) => None,
+        }
+        .map_or(&Self::Nothing, |(_, value)| value)
+    }
+
+    /// The text in it: a string, a list of them, an object's message, or a map
+    /// of fields to what is wrong with them.
+    fn words(&self) -> Option<String> {
+        let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
+        match self {
+            Self::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+            Self::List(items) => joined(items.iter().filter_map(Self::words).collect()),
+            Self::Map(map) => WORDY
+                .iter()
+                .find_map(|key| self.get(key).words())
+                .or_else(|| {
+                    let each = |(key, value): &(String, Self)| {
+                        // Those had nothing to say. To ask them again would double the
+                        // work at each level: a body of 2 kB would keep us for ever.
+                        // As the last one comes a number, where a program has
+                        // serde_json's `arbitrary_precision` on.
+                        let skipped =
+                            WORDY.contains(&key.as_str()) || key == "$serde_json::private::Number";
+                        (!skipped).then(|| Some(format!("{key} {}", value.words()?)))?
+                    };
+                    joined(map.iter().filter_map(each).collect())
+                }),
+            Self::Nothing | Self::Text(_) => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SaidVisitor)
+    }
+}
+
+struct SaidVisitor;
+
+impl<'de> Visitor<'de> for SaidVisitor {
+    type Value = Said;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Said, E> {
+        Ok(Said::Nothing)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Said, E> {
+        Ok(Said::Text(text.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Said, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Said::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Said, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Said::Map(entries))
+    }
+}
+
+/// The keys under which an object has its message, the likeliest first.
+const WORDY: [&str; 4] = ["message", "detail", "error", "title"];
