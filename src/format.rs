@@ -39,6 +39,59 @@ impl fmt::Display for Violation {
     }
 }
 
+/// The fields that the API can change, in the order of its page.
+#[derive(Clone, Copy)]
+pub(crate) enum Field {
+    Email,
+    FirstName,
+    LastName,
+    PhoneNumber,
+    DateOfBirth,
+}
+
+impl Field {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::FirstName => "first_name",
+            Self::LastName => "last_name",
+            Self::PhoneNumber => "phone_number",
+            Self::DateOfBirth => "date_of_birth",
+        }
+    }
+
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "email" => Self::Email,
+            "first_name" => Self::FirstName,
+            "last_name" => Self::LastName,
+            "phone_number" => Self::PhoneNumber,
+            "date_of_birth" => Self::DateOfBirth,
+            _ => return None,
+        })
+    }
+
+    /// What to say of a value that is no string.
+    pub(crate) fn no_string(self) -> &'static str {
+        match self {
+            Self::Email => "email must be a string",
+            Self::FirstName => "first_name must be a string",
+            Self::LastName => "last_name must be a string",
+            Self::PhoneNumber => r#"phone_number must be a string in quotes, like "5551234567""#,
+            Self::DateOfBirth => r#"date_of_birth must be a string in quotes, like "1990-01-31""#,
+        }
+    }
+
+    pub(crate) fn check(self, value: &str) -> Checked {
+        match self {
+            Self::Email => email(value),
+            Self::FirstName | Self::LastName => name(value),
+            Self::PhoneNumber => phone_number(value),
+            Self::DateOfBirth => date_of_birth(value).map(drop),
+        }
+    }
+}
+
 /// What a check returns: nothing to say, or the rule that was broken.
 pub(crate) type Checked<T = ()> = Result<T, &'static str>;
 

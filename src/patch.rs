@@ -8,7 +8,7 @@ use serde::de::{
 use serde::ser::{Serialize, Serializer};
 
 use crate::error::Error;
-use crate::format::{self, Checked, Violation};
+use crate::format::{Field, Violation};
 use crate::redact::Secret;
 
 /// The fields of a customer to change, each checked as it is set.
@@ -199,59 +199,6 @@ struct Body<'a>(&'a CustomerPatch);
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.values().map(|Secret { name, value }| (name, value)))
-    }
-}
-
-/// The fields that the API can change, in the order of its page.
-#[derive(Clone, Copy)]
-enum Field {
-    Email,
-    FirstName,
-    LastName,
-    PhoneNumber,
-    DateOfBirth,
-}
-
-impl Field {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::FirstName => "first_name",
-            Self::LastName => "last_name",
-            Self::PhoneNumber => "phone_number",
-            Self::DateOfBirth => "date_of_birth",
-        }
-    }
-
-    fn of_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "email" => Self::Email,
-            "first_name" => Self::FirstName,
-            "last_name" => Self::LastName,
-            "phone_number" => Self::PhoneNumber,
-            "date_of_birth" => Self::DateOfBirth,
-            _ => return None,
-        })
-    }
-
-    /// What to say of a value that is no string.
-    fn no_string(self) -> &'static str {
-        match self {
-            Self::Email => "email must be a string",
-            Self::FirstName => "first_name must be a string",
-            Self::LastName => "last_name must be a string",
-            Self::PhoneNumber => r#"phone_number must be a string in quotes, like "5551234567""#,
-            Self::DateOfBirth => r#"date_of_birth must be a string in quotes, like "1990-01-31""#,
-        }
-    }
-
-    fn check(self, value: &str) -> Checked {
-        match self {
-            Self::Email => format::email(value),
-            Self::FirstName | Self::LastName => format::name(value),
-            Self::PhoneNumber => format::phone_number(value),
-            Self::DateOfBirth => format::date_of_birth(value).map(drop),
-        }
     }
 }
 
