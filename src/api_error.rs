@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::redact::{SHOWN, Secret, redact, steers_text};
+use crate::redact::{MAX_MESSAGE_CHARS, Secret, is_bidi_control, redact};
 
 /// The server's error response, read as tolerantly as can be: the API documents no
 /// error body.
@@ -50,38 +50,38 @@ impl Text {
     /// and `errors` as map or list. A body that is none of it says nothing.
     pub(crate) fn read(body: &str) -> Self {
         let body = body.strip_prefix('\u{FEFF}').unwrap_or(body);
-        let body = serde_json::from_str(body).unwrap_or(Said::Nothing);
+        let body = serde_json::from_str(body).unwrap_or(Value::Nothing);
         let error = body.get("error");
         Self {
             message: error
-                .words()
-                .or_else(|| body.get("message").words())
-                .or_else(|| body.get("errors").words())
-                .or_else(|| body.get("detail").words()),
+                .message_text()
+                .or_else(|| body.get("message").message_text())
+                .or_else(|| body.get("errors").message_text())
+                .or_else(|| body.get("detail").message_text()),
             hint: body
                 .get("hint")
-                .words()
-                .or_else(|| error.get("hint").words()),
+                .message_text()
+                .or_else(|| error.get("hint").message_text()),
         }
     }
 
     /// Message and hint as Display shows them: without secrets, on one line,
     /// at most 300 characters.
-    pub(crate) fn shown(&self, secrets: &[Secret<'_>]) -> Option<String> {
-        let said = match (&self.message, &self.hint) {
+    pub(crate) fn display_message(&self, secrets: &[Secret<'_>]) -> Option<String> {
+        let text = match (&self.message, &self.hint) {
             (Some(message), Some(hint)) => format!("{message} ({hint})"),
             (Some(text), None) | (None, Some(text)) => text.clone(),
             (None, None) => return None,
         };
         let mut shown = String::new();
-        for c in redact(&said, secrets).chars() {
-            if c.is_control() || steers_text(c) {
+        for c in redact(&text, secrets).chars() {
+            if c.is_control() || is_bidi_control(c) {
                 shown.extend(c.escape_default());
             } else {
                 shown.push(c);
             }
         }
-        if let Some((end, _)) = shown.char_indices().nth(SHOWN) {
+        if let Some((end, _)) = shown.char_indices().nth(MAX_MESSAGE_CHARS) {
             shown.truncate(end);
             shown.push_str("..");
         }
@@ -99,14 +99,14 @@ impl fmt::Debug for Text {
 ///
 /// Not `serde_json::Value`, which reads the text under a private key of its
 /// own as JSON afresh: by that a body could nest deeper than any stack.
-enum Said {
+enum Value {
     Nothing,
     Text(String),
-    List(Vec<Said>),
-    Map(Vec<(String, Said)>),
+    List(Vec<Value>),
+    Map(Vec<(String, Value)>),
 }
 
-impl Said {
+impl Value {
     /// The last value under this key of a map.
     fn get(&self, key: &str) -> &Self {
         match self {
@@ -118,23 +118,23 @@ impl Said {
 
     /// The text in it: a string, a list of them, an object's message, or a map
     /// of fields to what is wrong with them.
-    fn words(&self) -> Option<String> {
+    fn message_text(&self) -> Option<String> {
         let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
         match self {
             Self::Text(text) if !text.trim().is_empty() => Some(text.clone()),
-            Self::List(items) => joined(items.iter().filter_map(Self::words).collect()),
-            Self::Map(map) => WORDY
+            Self::List(items) => joined(items.iter().filter_map(Self::message_text).collect()),
+            Self::Map(map) => MESSAGE_KEYS
                 .iter()
-                .find_map(|key| self.get(key).words())
+                .find_map(|key| self.get(key).message_text())
                 .or_else(|| {
                     let each = |(key, value): &(String, Self)| {
                         // Those had nothing to say. To ask them again would double the
                         // work at each level: a body of 2 kB would keep us for ever.
                         // As the last one comes a number, where a program has
                         // serde_json's `arbitrary_precision` on.
-                        let skipped =
-                            WORDY.contains(&key.as_str()) || key == "$serde_json::private::Number";
-                        (!skipped).then(|| Some(format!("{key} {}", value.words()?)))?
+                        let skipped = MESSAGE_KEYS.contains(&key.as_str())
+                            || key == "$serde_json::private::Number";
+                        (!skipped).then(|| Some(format!("{key} {}", value.message_text()?)))?
                     };
                     joined(map.iter().filter_map(each).collect())
                 }),
@@ -143,61 +143,61 @@ impl Said {
     }
 }
 
-impl<'de> Deserialize<'de> for Said {
+impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SaidVisitor)
+        deserializer.deserialize_any(ValueVisitor)
     }
 }
 
-struct SaidVisitor;
+struct ValueVisitor;
 
-impl<'de> Visitor<'de> for SaidVisitor {
-    type Value = Said;
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Said, E> {
-        Ok(Said::Nothing)
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Nothing)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Said, E> {
-        Ok(Said::Nothing)
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(Value::Nothing)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Said, E> {
-        Ok(Said::Nothing)
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(Value::Nothing)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Said, E> {
-        Ok(Said::Nothing)
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(Value::Nothing)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Said, E> {
-        Ok(Said::Nothing)
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Nothing)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Said, E> {
-        Ok(Said::Text(text.into()))
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.into()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Said, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = seq.next_element()? {
             items.push(item);
         }
-        Ok(Said::List(items))
+        Ok(Value::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Said, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut entries = Vec::new();
         while let Some(entry) = map.next_entry()? {
             entries.push(entry);
         }
-        Ok(Said::Map(entries))
+        Ok(Value::Map(entries))
     }
 }
 
 /// The keys under which an object has its message, the likeliest first.
-const WORDY: [&str; 4] = ["message", "detail", "error", "title"];
+const MESSAGE_KEYS: [&str; 4] = ["message", "detail", "error", "title"];

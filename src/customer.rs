@@ -68,10 +68,10 @@ impl Customer {
     /// for.
     ///
     /// A body that cannot be read comes back with the reason.
-    pub(crate) fn read(id: &str, body: Vec<u8>) -> Result<Self, (Unreadable, Vec<u8>)> {
+    pub(crate) fn read(id: &str, body: Vec<u8>) -> Result<Self, (InvalidBody, Vec<u8>)> {
         let json = match String::from_utf8(body) {
             Ok(json) => json,
-            Err(error) => return Err((Unreadable::Utf8, error.into_bytes())),
+            Err(error) => return Err((InvalidBody::Utf8, error.into_bytes())),
         };
         let text = json.strip_prefix('\u{FEFF}').unwrap_or(&json);
         let fields = match serde_json::from_str(text) {
@@ -79,10 +79,10 @@ impl Customer {
             Err(error) => {
                 // Only where, and not what: serde_json may quote the body.
                 let reason = match error.classify() {
-                    Category::Data => Unreadable::NoCustomer,
-                    Category::Eof if text.trim().is_empty() => Unreadable::Empty,
-                    Category::Eof => Unreadable::Early,
-                    Category::Io | Category::Syntax => Unreadable::Json {
+                    Category::Data => InvalidBody::NoCustomer,
+                    Category::Eof if text.trim().is_empty() => InvalidBody::Empty,
+                    Category::Eof => InvalidBody::Early,
+                    Category::Io | Category::Syntax => InvalidBody::Json {
                         line: error.line(),
                         column: error.column(),
                     },
@@ -91,7 +91,7 @@ impl Customer {
             }
         };
         if fields[ID].as_deref() != Some(id) {
-            return Err((Unreadable::OtherId, json.into_bytes()));
+            return Err((InvalidBody::OtherId, json.into_bytes()));
         }
         let [
             _,
@@ -188,8 +188,8 @@ impl Serialize for Customer {
 
 /// Why a 2xx response is not the customer. None of it quotes the response.
 #[derive(Debug)]
-pub(crate) enum Unreadable {
-    Cut(Box<dyn StdError + Send + Sync>),
+pub(crate) enum InvalidBody {
+    Truncated(Box<dyn StdError + Send + Sync>),
     Early,
     Empty,
     Json { line: usize, column: usize },
@@ -200,10 +200,10 @@ pub(crate) enum Unreadable {
     Utf8,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for InvalidBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cut(_) => f.write_str("the body did not come to its end"),
+            Self::Truncated(_) => f.write_str("the body did not come to its end"),
             Self::Json { line, column } => {
                 write!(
                     f,
@@ -221,10 +221,10 @@ impl fmt::Display for Unreadable {
     }
 }
 
-impl StdError for Unreadable {
+impl StdError for InvalidBody {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Cut(cause) => Some(&**cause),
+            Self::Truncated(cause) => Some(&**cause),
             Self::Early
             | Self::Empty
             | Self::Json { .. }

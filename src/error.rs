@@ -43,8 +43,8 @@ struct Inner {
     transient: bool,
     response: Option<ErrorResponse>,
     retry_after: Option<Duration>,
-    /// The server's own words, made fit to show.
-    said: Option<String>,
+    /// The server's message as Display shows it.
+    message: Option<String>,
 }
 
 /// What is known of a response that was not a customer.
@@ -176,7 +176,7 @@ impl Error {
     }
 
     /// 2xx with a body that is not the customer.
-    pub(crate) fn unreadable(
+    pub(crate) fn invalid_response(
         cause: Box<dyn StdError + Send + Sync>,
         response: ErrorResponse,
     ) -> Self {
@@ -192,14 +192,14 @@ impl Error {
         secrets: &[Secret<'_>],
     ) -> Self {
         let text = Text::read(&response.body);
-        let said = text.shown(secrets);
+        let message = text.display_message(secrets);
         let api = ApiError {
             status: response.status,
             text,
         };
         let mut error = Self::new(ErrorKind::Api(api), outcome);
         error.0.response = Some(response);
-        error.0.said = said;
+        error.0.message = message;
         error
     }
 
@@ -211,7 +211,7 @@ impl Error {
             transient: false,
             response: None,
             retry_after: None,
-            said: None,
+            message: None,
         }))
     }
 
@@ -249,8 +249,8 @@ impl fmt::Display for Error {
         match &self.0.kind {
             ErrorKind::Api(api) => {
                 write!(f, "the API responded with {}", api.status)?;
-                match &self.0.said {
-                    Some(said) => write!(f, ": {said}"),
+                match &self.0.message {
+                    Some(message) => write!(f, ": {message}"),
                     None => Ok(()),
                 }
             }

@@ -60,7 +60,7 @@ impl Field {
         }
     }
 
-    pub(crate) fn of_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "email" => Self::Email,
             "first_name" => Self::FirstName,
@@ -72,7 +72,7 @@ impl Field {
     }
 
     /// What to say of a value that is no string.
-    pub(crate) fn no_string(self) -> &'static str {
+    pub(crate) fn expected_string(self) -> &'static str {
         match self {
             Self::Email => "email must be a string",
             Self::FirstName => "first_name must be a string",
@@ -82,7 +82,7 @@ impl Field {
         }
     }
 
-    pub(crate) fn check(self, value: &str) -> Checked {
+    pub(crate) fn check(self, value: &str) -> Result<(), Rule> {
         match self {
             Self::Email => email(value),
             Self::FirstName | Self::LastName => name(value),
@@ -92,14 +92,17 @@ impl Field {
     }
 }
 
-/// What a check returns: nothing to say, or the rule that was broken.
-pub(crate) type Checked<T = ()> = Result<T, &'static str>;
+/// What a value must be, without the field's name.
+pub(crate) type Rule = &'static str;
+
+/// What a check of a URL returns.
+pub(crate) type Checked<T = ()> = Result<T, Rule>;
 
 /// A customer's id: `cus_` and 1 to 128 ASCII letters or digits.
 ///
 /// Ids are 32 characters after the prefix today. Nothing promises that, so a
 /// longer one passes; what a URL path would read differently does not.
-pub(crate) fn id(value: &str) -> Checked {
+pub(crate) fn id(value: &str) -> Result<(), Rule> {
     let Some(rest) = value.strip_prefix("cus_") else {
         return Err(if value.trim().starts_with("cus_") {
             "must be the bare customer id: drop the white space around it"
@@ -127,7 +130,7 @@ pub(crate) fn id(value: &str) -> Checked {
 /// <https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address>;
 /// Ruby's `URI::MailTo::EMAIL_REGEXP` is the same. No list of domains, no dot
 /// needed, nothing trimmed or lower-cased.
-pub(crate) fn email(value: &str) -> Checked {
+pub(crate) fn email(value: &str) -> Result<(), Rule> {
     // RFC 5321, 4.5.3.1.3, less the angle brackets of the path.
     if value.len() > 254 {
         return Err("must be at most 254 bytes long");
@@ -146,7 +149,7 @@ pub(crate) fn email(value: &str) -> Checked {
     }
 }
 
-fn email_hint(value: &str) -> &'static str {
+fn email_hint(value: &str) -> Rule {
     if value.is_empty() {
         "must not be empty: leave the field out to keep the address as it is"
     } else if value.trim().len() < value.len() {
@@ -186,7 +189,7 @@ fn is_label(label: &str) -> bool {
 ///
 /// Area codes and exchanges are not looked at: the page's own examples break
 /// the rules of the North American Numbering Plan.
-pub(crate) fn phone_number(value: &str) -> Checked {
+pub(crate) fn phone_number(value: &str) -> Result<(), Rule> {
     if value.len() == 10 && value.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(());
     }
@@ -211,7 +214,7 @@ pub(crate) fn phone_number(value: &str) -> Checked {
 ///
 /// Strict for a reason: a Rails date column turns `1990-02-30` into NULL and
 /// `01/02/1990` into the 1st of February, and responds with 200. No clock is read.
-pub(crate) fn date_of_birth(value: &str) -> Checked<Date> {
+pub(crate) fn date_of_birth(value: &str) -> Result<Date, Rule> {
     let bytes = value.as_bytes();
     let shape = bytes.len() == 10
         && bytes.iter().enumerate().all(|(i, b)| match i {
@@ -240,7 +243,7 @@ pub(crate) fn date_of_birth(value: &str) -> Checked<Date> {
         )
 }
 
-fn date_hint(value: &str) -> &'static str {
+fn date_hint(value: &str) -> Rule {
     if value.is_empty() {
         "must not be empty: leave the field out to keep the date as it is"
     } else if value.trim().len() < value.len() {
@@ -265,7 +268,7 @@ fn date_hint(value: &str) -> &'static str {
 
 /// A first or last name: something to see, nothing that breaks a line or a
 /// terminal, at most 255 characters, untrimmed.
-pub(crate) fn name(value: &str) -> Checked {
+pub(crate) fn name(value: &str) -> Result<(), Rule> {
     if value.chars().count() > 255 {
         return Err("must be at most 255 characters long");
     }
@@ -291,7 +294,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// An API key: 1 to 8192 visible ASCII characters, without `Bearer `.
-pub(crate) fn api_key(value: &str) -> Checked {
+pub(crate) fn api_key(value: &str) -> Result<(), Rule> {
     if value.is_empty() {
         return Err("must not be empty");
     }
@@ -315,7 +318,7 @@ pub(crate) fn api_key(value: &str) -> Checked {
 
 /// The product put before the crate's own in `User-Agent`: 1 to 256 bytes of
 /// printable ASCII.
-pub(crate) fn user_agent(value: &str) -> Checked {
+pub(crate) fn user_agent(value: &str) -> Result<(), Rule> {
     if (1..=256).contains(&value.len()) && value.bytes().all(|b| (0x20..=0x7E).contains(&b)) {
         Ok(())
     } else {

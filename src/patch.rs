@@ -213,7 +213,7 @@ struct PatchVisitor(&'static str);
 #[derive(Clone, Copy)]
 struct Text(&'static str);
 
-macro_rules! refuse {
+macro_rules! reject {
     ($($visit:ident: $type:ty),+) => {
         $(fn $visit<E: de::Error>(self, _: $type) -> Result<Self::Value, E> {
             Err(E::custom(self.0))
@@ -258,20 +258,20 @@ impl<'de> Visitor<'de> for PatchVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CustomerPatch, A::Error> {
         let mut patch = CustomerPatch::new();
         while let Some(key) = map.next_key_seed(Text(UNKNOWN_KEY))? {
-            let field = Field::of_name(&key).ok_or_else(|| de::Error::custom(UNKNOWN_KEY))?;
+            let field = Field::from_name(&key).ok_or_else(|| de::Error::custom(UNKNOWN_KEY))?;
             if patch.slot(field).is_some() {
                 return Err(de::Error::custom(format_args!(
                     "{} is set twice",
                     field.name()
                 )));
             }
-            let value = map.next_value_seed(Text(field.no_string()))?;
+            let value = map.next_value_seed(Text(field.expected_string()))?;
             patch = patch.set(field, value);
         }
         Ok(patch)
     }
 
-    refuse! {
+    reject! {
         visit_bool: bool, visit_i64: i64, visit_i128: i128, visit_u64: u64, visit_u128: u128,
         visit_f64: f64, visit_char: char, visit_str: &str, visit_bytes: &[u8]
     }
@@ -300,7 +300,7 @@ impl<'de> Visitor<'de> for Text {
         Err(de::Error::custom(self.0))
     }
 
-    refuse! {
+    reject! {
         visit_bool: bool, visit_i64: i64, visit_i128: i128, visit_u64: u64, visit_u128: u128,
         visit_f64: f64, visit_char: char, visit_bytes: &[u8]
     }

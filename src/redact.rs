@@ -35,9 +35,9 @@ pub(crate) fn redact(text: &str, secrets: &[Secret<'_>]) -> String {
 }
 
 /// Line separators and the marks that turn the direction of what follows.
-pub(crate) fn steers_text(c: char) -> bool {
+pub(crate) fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// How many characters of the server's words Display shows.
-pub(crate) const SHOWN: usize = 300;
+pub(crate) const MAX_MESSAGE_CHARS: usize = 300;

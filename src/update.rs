@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
-use crate::customer::{Customer, Unreadable};
+use crate::customer::{Customer, InvalidBody};
 use crate::error::{Error, ErrorResponse, Outcome};
 use crate::exchange::{self, MAX_BODY_SIZE, Response};
 use crate::format::{self, Violation};
@@ -150,9 +150,9 @@ fn try_once(
 /// The customer in a response of 2xx.
 fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
     let reason = match response.truncated.take() {
-        Some(cause) => Unreadable::Cut(cause),
-        None if response.body.len() > MAX_BODY_SIZE => Unreadable::TooLong,
-        None if !matches!(response.status, 200 | 201) => Unreadable::Status,
+        Some(cause) => InvalidBody::Truncated(cause),
+        None if response.body.len() > MAX_BODY_SIZE => InvalidBody::TooLong,
+        None if !matches!(response.status, 200 | 201) => InvalidBody::Status,
         None => match Customer::read(id, std::mem::take(&mut response.body)) {
             Ok(customer) => return Ok(customer.with_request_id(response.request_id)),
             Err((reason, body)) => {
@@ -161,7 +161,7 @@ fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
             }
         },
     };
-    Err(Error::unreadable(
+    Err(Error::invalid_response(
         Box::new(reason),
         error_response(response),
     ))
@@ -320,7 +320,7 @@ mod tests {
             (response(504), 1, 2, true),
             (response(520), 1, 2, true),
             (response(524), 1, 2, true),
-            // Unreadable, which is not tried again.
+            // InvalidBody, which is not tried again.
             (response(200), 1, 1, false),
             (Fault::CloseAfterReading, 1, 2, true),
             (Fault::CloseBeforeReading, 1, 2, true),
