@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::redact::{MAX_MESSAGE_CHARS, Secret, is_bidi_control, redact};
+use crate::redact::{self, Secret};
 
 /// The server's error response, read as tolerantly as can be: the API documents no
 /// error body.
@@ -65,27 +65,14 @@ impl Text {
         }
     }
 
-    /// Message and hint as Display shows them: without secrets, on one line,
-    /// at most 300 characters.
+    /// Returns message and hint as Display shows them.
     pub(crate) fn display_message(&self, secrets: &[Secret<'_>]) -> Option<String> {
         let text = match (&self.message, &self.hint) {
-            (Some(message), Some(hint)) => format!("{message} ({hint})"),
-            (Some(text), None) | (None, Some(text)) => text.clone(),
+            (Some(message), Some(hint)) => &format!("{message} ({hint})"),
+            (Some(text), None) | (None, Some(text)) => text,
             (None, None) => return None,
         };
-        let mut shown = String::new();
-        for c in redact(&text, secrets).chars() {
-            if c.is_control() || is_bidi_control(c) {
-                shown.extend(c.escape_default());
-            } else {
-                shown.push(c);
-            }
-        }
-        if let Some((end, _)) = shown.char_indices().nth(MAX_MESSAGE_CHARS) {
-            shown.truncate(end);
-            shown.push_str("..");
-        }
-        Some(shown)
+        Some(redact::display_message(text, secrets))
     }
 }
 

@@ -28,16 +28,17 @@ pub fn response(id: &str, body: &[u8]) -> Option<Customer> {
     Customer::read(id, body.into()).ok()
 }
 
-/// What becomes of the body of a 422, if an e-mail address and a key must not
-/// show.
-pub fn error_response(body: &str, email: &str, key: &str) -> Error {
+/// What becomes of the body of a 422, if a name and a key must not show.
+pub fn error_response(body: &str, name: &str, key: &str) -> Error {
     let responded = ErrorResponse {
         status: 422,
         request_id: None,
         body: body.into(),
     };
-    let secret = |name, value| Secret { name, value };
-    let secrets = [secret("email", email), secret("api_key", key)];
+    let secrets = [
+        Secret::words("first_name", name),
+        Secret::anywhere("api_key", key),
+    ];
     Error::api_status(responded, Outcome::NotApplied, &secrets)
 }
 

@@ -84,6 +84,8 @@ mod model_tests;
 mod patch;
 mod pool;
 mod redact;
+#[cfg(test)]
+mod redact_tests;
 mod resolver;
 mod retry;
 #[cfg(feature = "testing")]

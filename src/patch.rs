@@ -125,15 +125,18 @@ impl CustomerPatch {
         Ok(serde_json::to_string(&Body(self)).expect("strings under string keys are always JSON"))
     }
 
-    /// The values that are set and right, with their names: what is sent, and
-    /// what must not show in an error.
-    pub(crate) fn values(&self) -> impl Iterator<Item = Secret<'_>> {
-        self.slots().filter_map(|(field, slot)| {
-            let value = slot.as_ref()?.as_ref().ok()?;
-            Some(Secret {
-                name: field.name(),
-                value,
-            })
+    /// Returns the fields that are set to a checked value, in field order.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (Field, &str)> {
+        self.slots()
+            .filter_map(|(field, slot)| Some((field, slot.as_ref()?.as_deref().ok()?)))
+    }
+
+    /// Returns what no error may show, besides e-mail addresses, long numbers and
+    /// dates, which it never shows.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = Secret<'_>> {
+        self.values().filter_map(|(field, value)| match field {
+            Field::FirstName | Field::LastName => Some(Secret::words(field.name(), value)),
+            Field::Email | Field::PhoneNumber | Field::DateOfBirth => None,
         })
     }
 
@@ -198,7 +201,7 @@ struct Body<'a>(&'a CustomerPatch);
 
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.values().map(|Secret { name, value }| (name, value)))
+        serializer.collect_map(self.0.values().map(|(field, value)| (field.name(), value)))
     }
 }
 

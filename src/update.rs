@@ -137,11 +137,8 @@ fn try_once(
         .as_deref()
         .and_then(|value| retry::retry_after(value, retry::utc(SystemTime::now())));
     let secrets: Vec<_> = patch
-        .values()
-        .chain([Secret {
-            name: "api_key",
-            value: cfg.api_key(),
-        }])
+        .secrets()
+        .chain([Secret::anywhere("api_key", cfg.api_key())])
         .collect();
     let error = Error::api_status(error_response(response), outcome, &secrets);
     Err((error.with_retry_after(retry_after), retry))
