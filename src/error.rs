@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::api_error::{ApiError, Text};
+use crate::api_error::ApiError;
 use crate::format::Violation;
 use crate::redact::Secret;
 
@@ -191,12 +191,8 @@ impl Error {
         outcome: Outcome,
         secrets: &[Secret<'_>],
     ) -> Self {
-        let text = Text::read(&response.body);
-        let message = text.display_message(secrets);
-        let api = ApiError {
-            status: response.status,
-            text,
-        };
+        let api = ApiError::read(response.status, &response.body);
+        let message = api.display_message(secrets);
         let mut error = Self::new(ErrorKind::Api(api), outcome);
         error.0.response = Some(response);
         error.0.message = message;
@@ -248,7 +244,7 @@ impl fmt::Display for Error {
         })?;
         match &self.0.kind {
             ErrorKind::Api(api) => {
-                write!(f, "the API responded with {}", api.status)?;
+                write!(f, "the API responded with {}", api.status())?;
                 match &self.0.message {
                     Some(message) => write!(f, ": {message}"),
                     None => Ok(()),

@@ -40,7 +40,7 @@ impl fmt::Display for Violation {
 }
 
 /// The fields that the API can change, in the order of its page.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Field {
     Email,
     FirstName,
@@ -50,6 +50,14 @@ pub(crate) enum Field {
 }
 
 impl Field {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Email,
+        Self::FirstName,
+        Self::LastName,
+        Self::PhoneNumber,
+        Self::DateOfBirth,
+    ];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -61,14 +69,7 @@ impl Field {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "email" => Self::Email,
-            "first_name" => Self::FirstName,
-            "last_name" => Self::LastName,
-            "phone_number" => Self::PhoneNumber,
-            "date_of_birth" => Self::DateOfBirth,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|field| field.name() == name)
     }
 
     /// What to say of a value that is no string.

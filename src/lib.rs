@@ -92,7 +92,7 @@ mod retry;
 pub mod testing;
 mod update;
 
-pub use crate::api_error::ApiError;
+pub use crate::api_error::{ApiError, FieldError};
 pub use crate::config::{AuthScheme, Config, ConfigBuilder};
 pub use crate::customer::Customer;
 pub use crate::error::{Error, ErrorKind, Outcome};

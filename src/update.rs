@@ -371,7 +371,7 @@ mod tests {
             );
             assert_eq!(
                 format!("{:?}", error.api().unwrap()),
-                format!("ApiError {{ status: {status}, text: .. }}")
+                format!("ApiError {{ status: {status}, field_errors: [], .. }}")
             );
             assert_eq!(error.is_transient(), status == 429);
             assert_eq!(

@@ -147,6 +147,160 @@ fn error_bodies_of_every_shape_are_read() {
 }
 
 #[test]
+fn field_errors_of_every_shape_are_read() {
+    let mut failed = String::new();
+    for (body, errors, message) in FIELD_ERRORS {
+        let error = refused(422, body.as_bytes());
+        let api = error.api().unwrap();
+        let came: Vec<_> = api
+            .field_errors()
+            .iter()
+            .map(|error| (error.field(), error.message()))
+            .collect();
+        let message = (!message.is_empty()).then_some(*message);
+        if came != *errors || api.message() != message {
+            writeln!(failed, "{body}:\n  {came:?}\n  {:?}", api.message()).unwrap();
+        }
+        assert_eq!(error.outcome(), Outcome::NotApplied);
+        // No shape loses the name of a field.
+        let words = api.message().unwrap_or_default();
+        let words = words.to_lowercase().replace(' ', "_");
+        for (field, _) in came {
+            assert!(words.contains(field), "{body}: {words}");
+        }
+    }
+    assert!(failed.is_empty(), "these rows failed:\n{failed}");
+}
+
+/// Fields and what is wrong with each.
+type Errors = &'static [(&'static str, &'static str)];
+
+/// Bodies, their field errors, and their message.
+#[rustfmt::skip]
+const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
+    // A map of fields.
+    (r#"{"errors":{"email":["is taken","is odd"],"phone_number":"is short"}}"#,
+     &[("email", "is taken"), ("email", "is odd"), ("phone_number", "is short")],
+     "email is taken; is odd; phone_number is short"),
+    (r#"{"error":{"date_of_birth":"is odd"}}"#, &[("date_of_birth", "is odd")], "date_of_birth is odd"),
+    (r#"{"email":["is taken"],"first_name":"is odd"}"#,
+     &[("email", "is taken"), ("first_name", "is odd")], "email is taken; first_name is odd"),
+    (r#"{"errors":{"email":{"message":"is taken"}}}"#, &[("email", "is taken")], "email is taken"),
+    (r#"{"errors":{"email":[{"error":"taken","value":"a@b"}]}}"#, &[("email", "taken")], "email taken"),
+    (r#"{"errors":{"email":{"code":"taken"}}}"#, &[("email", "taken")], "email taken"),
+    (r#"{"errors":{"email":{"code":7}}}"#, &[("email", "is invalid")], "email is invalid"),
+    (r#"{"errors":{"email":true}}"#, &[("email", "is invalid")], "email is invalid"),
+    (r#"{"errors":{"email":422}}"#, &[("email", "is invalid")], "email is invalid"),
+    (r#"{"errors":{"email":null,"last_name":false,"first_name":[],"phone_number":{},"date_of_birth":" "}}"#,
+     &[], ""),
+    (r#"{"errors":{"email":["Email is taken"]}}"#, &[("email", "is taken")], "email Email is taken"),
+    (r#"{"errors":{"Email":["is taken"],"base":["is odd"]}}"#, &[], "Email is taken; base is odd"),
+    // Beside a message.
+    (r#"{"error":"Validation failed","errors":{"email":["is taken"]}}"#,
+     &[("email", "is taken")], "Validation failed; email is taken"),
+    (r#"{"message":"Invalid data.","errors":{"email":["The email is taken."]}}"#,
+     &[("email", "The email is taken.")], "Invalid data.; email The email is taken."),
+    (r#"{"error":{"message":"no","email":"is taken"}}"#, &[("email", "is taken")], "no; email is taken"),
+    (r#"{"error":{"message":"no","errors":[{"field":"email","message":"is taken"}]}}"#,
+     &[("email", "is taken")], "no; email is taken"),
+    (r#"{"error":{"message":"no","details":{"email":"is taken"}}}"#,
+     &[("email", "is taken")], "no; email is taken"),
+    (r#"{"message":"no","email":["is taken"]}"#, &[("email", "is taken")], "no; email is taken"),
+    (r#"{"error":"no","email":"is taken","phone_number":"is short"}"#,
+     &[("email", "is taken"), ("phone_number", "is short")], "no; email is taken; phone_number is short"),
+    // The request sent back, and no error.
+    (r#"{"message":"no","email":"a@b","first_name":"Jane","phone_number":"5551234567","date_of_birth":"1990-01-31"}"#,
+     &[], "no"),
+    (r#"{"message":"no","phone_number":5551234567}"#, &[], "no"),
+    (r#"{"phone_number":5551234567}"#, &[("phone_number", "is invalid")], "phone_number is invalid"),
+    // List items with a field.
+    (r#"{"errors":[{"field":"email","message":"is taken"}]}"#, &[("email", "is taken")], "email is taken"),
+    (r#"{"errors":[{"field":"email","detail":"a"},{"field":"email","title":"b"},{"field":"last_name","code":"c"}]}"#,
+     &[("email", "a"), ("email", "b"), ("last_name", "c")], "email a; email b; last_name c"),
+    (r#"{"errors":[{"field":"email"}]}"#, &[("email", "is invalid")], "email is invalid"),
+    (r#"{"errors":[{"field":"email","message":"","code":42}]}"#, &[("email", "is invalid")], "email is invalid"),
+    (r#"{"errors":[{"field":"email","message":"Email is taken"}]}"#, &[("email", "is taken")], "Email is taken"),
+    (r#"{"errors":[{"field":"base","message":"is odd"}]}"#, &[], "base is odd"),
+    (r#"{"errors":[{"field":7,"message":"is odd"}]}"#, &[], "is odd"),
+    (r#"{"error":[{"field":"email","error":"is taken"}]}"#, &[("email", "is taken")], "email is taken"),
+    (r#"{"error":{"field":"email","message":"is taken"}}"#, &[("email", "is taken")], "email is taken"),
+    (r#"{"field":"email","message":"is taken"}"#, &[("email", "is taken")], "email is taken"),
+    (r#"{"error":"is taken","field":"email"}"#, &[("email", "is taken")], "email is taken"),
+    (r#"[{"field":"email","message":"is taken"}]"#, &[("email", "is taken")], "email is taken"),
+    (r#"{"message":["email must be an email"],"error":"Bad Request"}"#,
+     &[("email", "must be an email")], "Bad Request; email must be an email"),
+    // Rails' full messages.
+    (r#"{"error":"Email has already been taken"}"#,
+     &[("email", "has already been taken")], "Email has already been taken"),
+    (r#"{"errors":["Email has already been taken","Date of birth is invalid"]}"#,
+     &[("email", "has already been taken"), ("date_of_birth", "is invalid")],
+     "Email has already been taken; Date of birth is invalid"),
+    (r#"{"message":"First name is too long, by far"}"#,
+     &[("first_name", "is too long, by far")], "First name is too long, by far"),
+    (r#"{"detail":" last_name: is odd "}"#, &[("last_name", "is odd")], " last_name: is odd "),
+    (r#"{"errors":[{"message":"Phone number is odd"}]}"#, &[("phone_number", "is odd")], "Phone number is odd"),
+    (r#"["Email is taken"]"#, &[("email", "is taken")], "email is taken"),
+    (r#"{"error":"Unprocessable","message":"Email is taken"}"#,
+     &[("email", "is taken")], "Unprocessable; email is taken"),
+    (r#"{"error":"Validation failed: Email is taken, Phone number must be a, b or c, Base is odd"}"#,
+     &[("email", "is taken"), ("phone_number", "must be a, b or c, Base is odd")],
+     "Validation failed: Email is taken, Phone number must be a, b or c, Base is odd"),
+    (r#"{"error":"Validation failed: Base is odd, Email is taken"}"#,
+     &[("email", "is taken")], "Validation failed: Base is odd, Email is taken"),
+    (r#"{"error":"Validation failed: "}"#, &[], "Validation failed: "),
+    (r#"{"errors":["email"]}"#, &[("email", "is invalid")], "email"),
+    // A name that is not at the start, or only begins like one.
+    (r#"{"error":"The email is taken"}"#, &[], "The email is taken"),
+    (r#"{"error":"Emails are odd"}"#, &[], "Emails are odd"),
+    (r#"{"error":"Email\u00e9 is odd"}"#, &[], "Email\u{e9} is odd"),
+    (r#"{"error":"Email-address is odd"}"#, &[], "Email-address is odd"),
+    // As serde_json's `arbitrary_precision` has a number.
+    (r#"{"errors":{"email":{"$serde_json::private::Number":"1"}}}"#,
+     &[("email", "is invalid")], "email is invalid"),
+];
+
+#[test]
+fn field_errors_of_hostile_bodies_are_bounded() {
+    for (part, count) in [("true,", 100), ("\"x\",", 100), ("{},", 0), ("[],", 0)] {
+        let list = part.repeat(60_000 / part.len());
+        let body = format!(r#"{{"errors":{{"email":[{list}null]}}}}"#);
+        let error = refused(422, body.as_bytes());
+        let api = error.api().unwrap();
+        assert_eq!(api.field_errors().len(), count, "{part}");
+        assert!(api.message().unwrap_or_default().len() <= body.len());
+    }
+    let list = "Email, ".repeat(9_000);
+    let body = format!(r#"{{"error":"Validation failed: {list}"}}"#);
+    let error = refused(422, body.as_bytes());
+    assert_eq!(error.api().unwrap().field_errors().len(), 100);
+    // A reader that looks twice at each level would look 2^120 times.
+    for key in ["errors", "details", "email", "field", "message", "error"] {
+        for inner in ["null", "\"Email\"", "{\"field\":\"email\"}"] {
+            let open = format!(r#"{{"message":[],"{key}":"#).repeat(120);
+            let body = format!("{open}{inner}{}", "}".repeat(120));
+            let error = refused(422, body.as_bytes());
+            assert!(error.api().unwrap().field_errors().len() <= 1, "{body}");
+        }
+    }
+}
+
+#[test]
+fn field_errors_are_values_that_show_no_message() {
+    let error = refused(422, br#"{"errors":{"email":["a","b"]}}"#);
+    let [first, second] = error.api().unwrap().field_errors() else {
+        panic!("two errors")
+    };
+    assert_eq!(*first, first.clone());
+    assert_ne!(first, second);
+    assert_eq!(format!("{first:?}"), "FieldError { field: \"email\", .. }");
+    assert_eq!(
+        format!("{:?}", error.api().unwrap()),
+        "ApiError { status: 422, field_errors: [FieldError { field: \"email\", .. }, \
+         FieldError { field: \"email\", .. }], .. }"
+    );
+}
+
+#[test]
 fn an_error_body_is_kept_up_to_64_kib_and_never_cut_in_a_character() {
     const MOST: usize = 64 * 1024;
     for character in ["x", "\u{E9}", "\u{20AC}", "\u{1F600}"] {
