@@ -1,22 +1,29 @@
-//! What a call ends in when it does not end in a customer.
+//! Why a call did not return a customer, and whether the change was applied.
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::iter;
 use std::time::Duration;
 
 use crate::api_error::ApiError;
 use crate::format::Violation;
 use crate::redact::Secret;
 
-/// Why a call did not return a customer, and whether the change was
-/// applied all the same.
+/// Why a call did not return a customer, and whether the change may have been
+/// applied.
 ///
-/// Its [`Display`](fmt::Display) starts with `not applied: ` or `unknown
-/// whether applied: `. It holds no API key: where it quotes the server, the key
-/// and every value of the patch of four or more characters are masked, but not
-/// what the server words in another way. [`Debug`] prints the same, then a line
-/// `caused by: ..` for each source, so that `fn main() -> Result<(), Error>`
-/// reads well.
+/// | to print | use |
+/// |---|---|
+/// | one line: outcome and kind | `{error}` |
+/// | one line with the causes, for logs | `{error:#}` |
+/// | a line for each cause, as `main` prints it | `{error:?}` |
+///
+/// The text starts with `not applied: ` or `unknown whether applied: `. It holds no
+/// API key, no header value and no rejected value. The server's message is part
+/// of it, at most 300 characters, with `[email]`, `[number]` and `[date]` for what
+/// looks like an e-mail address, seven or more digits, or a date, and
+/// `[first_name]` and `[last_name]` for the names of the patch. Other names may
+/// show. [`body`](Self::body) and [`api`](Self::api) return the response unredacted.
 ///
 /// # Example
 ///
@@ -47,7 +54,7 @@ struct Inner {
     message: Option<String>,
 }
 
-/// What is known of a response that was not a customer.
+/// What an error keeps of a response.
 pub(crate) struct ErrorResponse {
     pub(crate) status: u16,
     pub(crate) request_id: Option<String>,
@@ -55,117 +62,151 @@ pub(crate) struct ErrorResponse {
 }
 
 /// What happened, for a `match`.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::{Error, ErrorKind};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error.kind() {
+///         ErrorKind::InvalidInput(_) => "correct the fields of violations()",
+///         ErrorKind::Api(api) if api.status() == 401 => "check the API key",
+///         ErrorKind::Api(_) => "see field_errors() and message()",
+///         ErrorKind::Transport(_) if error.is_transient() => "try again later",
+///         _ => "report request_id() to the API's support",
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The server responded with a status other than 2xx.
     Api(ApiError),
-    /// Settings, id or patch were refused here, before anything was sent:
-    /// every violation, in the order of the fields.
+    /// Settings, id or patch were rejected before anything was sent. The list has
+    /// every violation, at least one, in field order.
     InvalidInput(Vec<Violation>),
-    /// No response came: a name not found, a refused connection, a bad
-    /// certificate, a connection lost or a deadline passed before the head of
-    /// the response was whole.
-    Transport(Box<dyn StdError + Send + Sync>),
-    /// The server responded with 2xx, but the body was cut, or is not this customer.
+    /// The server responded with 2xx, but the body is truncated, is too long or is
+    /// not this customer.
     InvalidResponse(Box<dyn StdError + Send + Sync>),
+    /// There was no complete response: a name that was not found, a connection that
+    /// was refused or closed, a certificate that was not accepted, a timeout.
+    Transport(Box<dyn StdError + Send + Sync>),
 }
 
-/// Whether a change that failed was applied all the same.
+/// Whether a change that failed may have been applied.
 ///
-/// There is no third: a call that returned `Ok` was applied.
+/// There is no third outcome: a call that returned `Ok` was applied.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::{Error, Outcome};
+///
+/// fn next_step(error: &Error) -> &'static str {
+///     match error.outcome() {
+///         Outcome::NotApplied => "the customer is as before",
+///         Outcome::Unknown => "read the customer before sending again",
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Outcome {
-    /// Certainly not applied: nothing was sent, or the server refused it.
+    /// The change was certainly not applied: nothing was sent, or the server
+    /// responded with a 4xx status, by which it says that it did not act
+    /// (RFC 9110, 15.5).
     NotApplied,
-    /// Applied or not: the request left, and no response arrived. Read the customer
-    /// before sending again, where somebody else may have changed it meanwhile.
+    /// The change may have been applied: the request was sent, and no response tells.
+    /// Read the customer before sending again, since somebody else may have changed
+    /// it meanwhile.
     Unknown,
 }
 
 impl Error {
-    /// What happened, for a `match`.
+    /// Returns what happened, for a `match`.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
     }
 
-    /// Whether the change was applied all the same, over all attempts.
+    /// Returns whether the change may have been applied, over all attempts.
     ///
-    /// Once an attempt was [`Unknown`](Outcome::Unknown), a later error response
-    /// leaves it so; [`kind`](Self::kind), [`status`](Self::status) and
-    /// [`body`](Self::body) tell of the last attempt.
+    /// Once an attempt was [`Unknown`](Outcome::Unknown), a later 4xx response does
+    /// not change that. [`kind`](Self::kind), [`status`](Self::status) and
+    /// [`body`](Self::body) describe the last attempt.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.0.outcome
     }
 
-    /// Everything that settings, id or patch were refused for, in the order
-    /// of the fields; empty for any other kind.
+    /// Returns everything that is wrong with settings, id or patch, in field order;
+    /// empty for any kind but [`InvalidInput`](ErrorKind::InvalidInput).
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         match &self.0.kind {
             ErrorKind::InvalidInput(violations) => violations,
-            ErrorKind::Api(_) | ErrorKind::Transport(_) | ErrorKind::InvalidResponse(_) => &[],
+            ErrorKind::Api(_) | ErrorKind::InvalidResponse(_) | ErrorKind::Transport(_) => &[],
         }
     }
 
-    /// The server's error response, if there was one.
+    /// Returns the server's error response; `None` for any kind but
+    /// [`Api`](ErrorKind::Api).
     #[must_use]
     pub fn api(&self) -> Option<&ApiError> {
         match &self.0.kind {
             ErrorKind::Api(api) => Some(api),
             ErrorKind::InvalidInput(_)
-            | ErrorKind::Transport(_)
-            | ErrorKind::InvalidResponse(_) => None,
+            | ErrorKind::InvalidResponse(_)
+            | ErrorKind::Transport(_) => None,
         }
     }
 
-    /// The HTTP status of the last attempt, if there was a response.
+    /// Returns the HTTP status of the last attempt, if there was a response.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.response.as_ref().map(|response| response.status)
     }
 
-    /// The response's `x-request-id`, else `request-id`, else `cf-ray`: what to
-    /// name to the API's support.
+    /// Returns the response's `x-request-id`, else `request-id`, else `cf-ray`, which
+    /// the API's support may ask for.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.response.as_ref()?.request_id.as_deref()
     }
 
-    /// How long the server asked to wait before the next attempt, by its
-    /// `Retry-After` header.
+    /// Returns how long the server asked to wait before the next attempt, by the
+    /// `Retry-After` header of the last response.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// How many times the request was tried; 0 if nothing was tried at all.
+    /// Returns how many times the request was tried; 0 if nothing was tried.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// Whether trying later may work, as after a refused connection, 429 or
-    /// 503, but not after 422 or a bad certificate.
+    /// Returns whether trying later may succeed: true after a refused connection, 429
+    /// or 503, false after 422 or a certificate that was not accepted.
     ///
-    /// Whether it is safe, [`outcome`](Self::outcome) says.
+    /// Whether trying again is safe is what [`outcome`](Self::outcome) returns.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }
 
-    /// The response's text, at most 64 KiB of it; U+FFFD for what is not UTF-8.
+    /// Returns the response's body as text, at most 64 KiB of it, with U+FFFD for
+    /// what is not UTF-8.
     ///
-    /// Raw otherwise: it may hold the customer's data, and control characters. Of a
-    /// error response it is what had come within two seconds of the headers.
+    /// Raw otherwise: it may hold personal data and control characters. Of an error
+    /// response it is what arrived within two seconds of the headers.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         Some(&self.0.response.as_ref()?.body)
     }
 
-    /// Refused here; `violations` holds at least one.
+    /// Invalid input; `violations` holds at least one.
     pub(crate) fn invalid(violations: Vec<Violation>) -> Self {
         Self::new(ErrorKind::InvalidInput(violations), Outcome::NotApplied)
     }
@@ -185,7 +226,8 @@ impl Error {
         error
     }
 
-    /// Any other status. `secrets` are kept out of what Display shows.
+    /// Any other status. `secrets` are the key, header values and names that Display
+    /// must not show.
     pub(crate) fn api_status(
         response: ErrorResponse,
         outcome: Outcome,
@@ -226,8 +268,7 @@ impl Error {
         self
     }
 
-    /// Makes the outcome that of all attempts, where an earlier one may have
-    /// been applied.
+    /// Makes the outcome `Unknown` if an earlier attempt's was.
     pub(crate) fn after_unknown(mut self, unknown: bool) -> Self {
         if unknown {
             self.0.outcome = Outcome::Unknown;
@@ -245,39 +286,41 @@ impl fmt::Display for Error {
         match &self.0.kind {
             ErrorKind::Api(api) => {
                 write!(f, "the API responded with {}", api.status())?;
-                match &self.0.message {
-                    Some(message) => write!(f, ": {message}"),
-                    None => Ok(()),
+                if let Some(message) = &self.0.message {
+                    write!(f, ": {message}")?;
                 }
             }
             ErrorKind::InvalidInput(violations) => {
                 for (i, violation) in violations.iter().enumerate() {
                     write!(f, "{}{violation}", if i == 0 { "" } else { "; " })?;
                 }
-                Ok(())
             }
-            ErrorKind::Transport(_) => f.write_str(match self.0.outcome {
-                Outcome::NotApplied => "the API was not reached",
-                Outcome::Unknown => "no complete response from the API",
-            }),
             ErrorKind::InvalidResponse(_) => write!(
                 f,
                 "the API responded with {}, but not with this customer",
                 self.status().unwrap_or_default()
-            ),
+            )?,
+            ErrorKind::Transport(_) => f.write_str(match self.0.outcome {
+                Outcome::NotApplied => "the API was not reached",
+                Outcome::Unknown => "no complete response from the API",
+            })?,
         }
+        if f.alternate() {
+            causes(self).try_for_each(|cause| write!(f, ": {cause}"))?;
+        }
+        Ok(())
     }
+}
+
+/// Every source of an error, the outermost first.
+fn causes(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    iter::successors(error.source(), |&cause| cause.source())
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
-        let mut source = self.source();
-        while let Some(cause) = source {
-            write!(f, "\ncaused by: {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
+        causes(self).try_for_each(|cause| write!(f, "\ncaused by: {cause}"))
     }
 }
 

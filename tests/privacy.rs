@@ -240,6 +240,42 @@ fn a_server_that_is_not_there_shows_nothing() {
 }
 
 #[test]
+fn causes_follow_on_the_same_line() {
+    let server = server();
+    let cfg = config(&server);
+    server.fail_next(respond(200, r#"{"id":"cus_x"}"#));
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    assert_eq!(
+        format!("{error:#}"),
+        "unknown whether applied: the API responded with 200, but not with this customer: \
+         the body has another id than was asked for"
+    );
+    server.fail_next(Fault::Truncate(150));
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let texts: Vec<_> = causes.map(ToString::to_string).collect();
+    assert!(texts.len() > 1, "{error:?}");
+    assert_eq!(
+        format!("{error:#}"),
+        format!("{error}: {}", texts.join(": "))
+    );
+    assert_eq!(
+        format!("{error:?}"),
+        format!("{error}\ncaused by: {}", texts.join("\ncaused by: "))
+    );
+    assert_eq!(format!("{error:#?}"), format!("{error:?}"));
+    // Without a cause, it is as without the flag.
+    server.fail_next(respond(422, r#"{"error":"no"}"#));
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    assert_eq!(
+        format!("{error:#}"),
+        "not applied: the API responded with 422: no"
+    );
+    let error = CustomerPatch::new().validate().unwrap_err();
+    assert_eq!(format!("{error:#}"), error.to_string());
+}
+
+#[test]
 fn what_is_wrong_with_json_shows_nothing_of_it() {
     for json in [
         r#"{"ZQXJkey":"x"}"#,
