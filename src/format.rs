@@ -11,10 +11,24 @@ use time::{Date, Month};
 
 /// One thing that is wrong with a setting, an id or a patch.
 ///
-/// Its [`Display`](fmt::Display) names the field and says what would have been
-/// right, and how to fix the mistake where its shape is plain. It never
-/// holds the value.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Its [`Display`](fmt::Display) is [`field`](Self::field) and [`rule`](Self::rule).
+/// Neither holds the value that was rejected.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::CustomerPatch;
+///
+/// let error = CustomerPatch::new().phone_number("+1 555 123 4567").validate().unwrap_err();
+/// let [violation] = error.violations() else { panic!() };
+/// assert_eq!(violation.field(), "phone_number");
+/// assert_eq!(
+///     violation.rule(),
+///     "must be exactly 10 digits: drop the country code, and write the digits alone"
+/// );
+/// assert_eq!(violation.to_string(), format!("{} {}", violation.field(), violation.rule()));
+/// ```
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Violation {
     field: &'static str,
     rule: &'static str,
@@ -25,11 +39,19 @@ impl Violation {
         Self { field, rule }
     }
 
-    /// The name of the field, setting or environment variable, as in
-    /// `phone_number`, `base_url` or `SOAP_API_KEY`.
+    /// Returns the name of the field, setting or environment variable: `phone_number`,
+    /// `base_url`, `SOAP_API_KEY`; `id` for a customer's id, and `patch` for a patch
+    /// that sets no field.
     #[must_use]
     pub fn field(&self) -> &'static str {
         self.field
+    }
+
+    /// Returns what the value must be, without the field's name, and how to fix it
+    /// where the mistake is obvious: `must be exactly 10 digits, like 5551234567`.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        self.rule
     }
 }
 
@@ -211,7 +233,7 @@ pub(crate) fn phone_number(value: &str) -> Result<(), Rule> {
     })
 }
 
-/// a valid calendar date as exactly `YYYY-MM-DD`, years 0001 to 9999.
+/// A valid calendar date as exactly `YYYY-MM-DD`, years 0001 to 9999.
 ///
 /// Strict for a reason: a Rails date column turns `1990-02-30` into NULL and
 /// `01/02/1990` into the 1st of February, and responds with 200. No clock is read.

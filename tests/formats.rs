@@ -615,7 +615,14 @@ impl IdCheck {
 fn message<T: std::fmt::Debug>(checked: Result<T, Error>) -> Option<String> {
     let error = checked.err()?;
     match error.violations() {
-        [violation] => Some(violation.to_string()),
+        [violation] => {
+            let display = violation.to_string();
+            assert_eq!(
+                display,
+                format!("{} {}", violation.field(), violation.rule())
+            );
+            Some(display)
+        }
         others => panic!("not one violation but {others:?}"),
     }
 }
