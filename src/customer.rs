@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime};
 
-use crate::format;
+use crate::format::{self, Field};
+use crate::patch::CustomerPatch;
 
 /// The customer as the API returned it, after the change.
 ///
@@ -64,6 +65,58 @@ impl Customer {
         self.request_id.as_deref()
     }
 
+    /// Returns the fields whose value in the response is not the one that `patch`
+    /// sets, in field order.
+    ///
+    /// `Ok` means that the API accepted the change. A server may respond with 200 all
+    /// the same and drop a value that it cannot store, such as a date that its
+    /// database does not have. A field counts if it is in the response with another
+    /// value, or with null. One that is absent does not, nor does one that `patch`
+    /// sets to a malformed value.
+    ///
+    /// E-mail addresses are compared without ASCII case, names without the white space
+    /// around them, phone numbers by their last ten digits, and dates without a time
+    /// behind them. This is a hint to look at, and no proof: a server may mask a value
+    /// or write it in another way.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use paywithsoap::testing::{Fault, TestServer};
+    /// use paywithsoap::{CustomerPatch, update_customer};
+    ///
+    /// let server = TestServer::start()?;
+    /// let cfg = server.config().build()?;
+    /// server.fail_next(Fault::Respond {
+    ///     status: 200,
+    ///     headers: vec![],
+    ///     body: format!(
+    ///         r#"{{"id":"{}","email":"JANE@example.com","date_of_birth":null}}"#,
+    ///         TestServer::CUSTOMER_ID
+    ///     )
+    ///     .into(),
+    /// });
+    /// let patch = CustomerPatch::new().email("jane@example.com").date_of_birth("1582-10-10");
+    /// let customer = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch)?;
+    /// assert_eq!(customer.mismatches(&patch), ["date_of_birth"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn mismatches(&self, patch: &CustomerPatch) -> Vec<&'static str> {
+        // It was read before, so that this cannot fail.
+        let Ok(fields) = serde_json::from_str::<Fields<'_>>(without_bom(&self.json)) else {
+            return Vec::new();
+        };
+        patch
+            .values()
+            .filter(|(field, sent)| {
+                let received = fields.get(field.name());
+                received.is_some_and(|json| !is_same(*field, sent, json.get()))
+            })
+            .map(|(field, _)| field.name())
+            .collect()
+    }
+
     /// Reads a response, which must be a JSON object with the id that was asked
     /// for.
     ///
@@ -73,9 +126,9 @@ impl Customer {
             Ok(json) => json,
             Err(error) => return Err((InvalidBody::Utf8, error.into_bytes())),
         };
-        let text = json.strip_prefix('\u{FEFF}').unwrap_or(&json);
-        let fields = match serde_json::from_str(text) {
-            Ok(Fields(fields)) => fields,
+        let text = without_bom(&json);
+        let fields = match serde_json::from_str::<Fields<'_>>(text) {
+            Ok(fields) => fields,
             Err(error) => {
                 // Only where, and not what: serde_json may quote the body.
                 let reason = match error.classify() {
@@ -90,7 +143,7 @@ impl Customer {
                 return Err((reason, json.into_bytes()));
             }
         };
-        if fields[ID].as_deref() != Some(id) {
+        if fields.id != id {
             return Err((InvalidBody::OtherId, json.into_bytes()));
         }
         let [
@@ -103,7 +156,7 @@ impl Customer {
             date_of_birth,
             created_at,
             updated_at,
-        ] = fields;
+        ] = fields.values.map(|json| string_value(json?.get()));
         let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
         let timestamp = |text: Option<Cow<'_, str>>| OffsetDateTime::parse(&text?, &Rfc3339).ok();
         Ok(Self {
@@ -140,6 +193,8 @@ impl PartialEq for Customer {
             && self.updated_at == other.updated_at
     }
 }
+
+impl Eq for Customer {}
 
 impl fmt::Debug for Customer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -237,8 +292,47 @@ impl StdError for InvalidBody {
     }
 }
 
-/// The texts of a response, by their place in `NAMES`. The id is there.
-struct Fields<'de>([Option<Cow<'de, str>>; 9]);
+/// Returns a response's text without the byte order mark that some servers put
+/// before it.
+fn without_bom(json: &str) -> &str {
+    json.strip_prefix('\u{FEFF}').unwrap_or(json)
+}
+
+/// Returns whether a JSON value is the one that was sent in a field.
+fn is_same(field: Field, sent: &str, json: &str) -> bool {
+    let Some(text) = string_value(json) else {
+        // A server may store a phone number as a number.
+        let is_integer = json.bytes().all(|b| b.is_ascii_digit());
+        return field == Field::PhoneNumber && is_integer && last_ten_digits(json) == sent;
+    };
+    match field {
+        Field::Email => text.eq_ignore_ascii_case(sent),
+        Field::FirstName | Field::LastName => text.trim() == sent.trim(),
+        Field::PhoneNumber => last_ten_digits(&text) == sent,
+        Field::DateOfBirth => text
+            .strip_prefix(sent)
+            .is_some_and(|time| time.is_empty() || time.starts_with(['T', ' '])),
+    }
+}
+
+/// Returns the end of a phone number, without country code and punctuation.
+fn last_ten_digits(number: &str) -> String {
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    digits[digits.len().saturating_sub(10)..].into()
+}
+
+/// The id of a response, and its other fields as JSON by their place in `NAMES`.
+struct Fields<'de> {
+    id: Cow<'de, str>,
+    values: [Option<&'de RawValue>; 9],
+}
+
+impl<'de> Fields<'de> {
+    /// Returns the JSON of a field, unless it is absent.
+    fn get(&self, name: &str) -> Option<&'de RawValue> {
+        self.values[NAMES.iter().position(|known| *known == name)?]
+    }
+}
 
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -256,25 +350,27 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields: [Option<Cow<'de, str>>; 9] = Default::default();
+        let mut values = [None; 9];
+        let mut id: Option<Cow<'de, str>> = None;
         while let Some(Key(place)) = map.next_key()? {
             let Some(place) = place else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            // A string, or anything else: a number that no type holds, say.
-            let raw: &RawValue = map.next_value()?;
-            let text = text(raw.get());
-            // A repeated id must be the same each time; of others the last counts.
-            if place == ID && (text.is_none() || fields[ID].is_some() && fields[ID] != text) {
-                return Err(A::Error::custom("not one id"));
+            // As JSON, since it may be anything: a number that no type holds, say.
+            let value: &RawValue = map.next_value()?;
+            // Of a repeated field the last counts, but of an id each must be the same.
+            if place != ID {
+                values[place] = Some(value);
+                continue;
             }
-            fields[place] = text;
+            match string_value(value.get()) {
+                Some(text) if id.as_ref().is_none_or(|id| *id == text) => id = Some(text),
+                _ => return Err(A::Error::custom("not one id")),
+            }
         }
-        if fields[ID].is_none() {
-            return Err(A::Error::custom("no id"));
-        }
-        Ok(Fields(fields))
+        let id = id.ok_or_else(|| A::Error::custom("no id"))?;
+        Ok(Fields { id, values })
     }
 }
 
@@ -303,7 +399,7 @@ impl Visitor<'_> for KeyVisitor {
 }
 
 /// The text of a JSON value, if it is a string.
-fn text(json: &str) -> Option<Cow<'_, str>> {
+fn string_value(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
     if inside.contains('\\') {
         return serde_json::from_str(json).ok().map(Cow::Owned);

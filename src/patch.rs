@@ -32,7 +32,7 @@ use crate::redact::Secret;
 /// assert_eq!(patch.to_json()?, r#"{"first_name":"Jane","phone_number":"5551234567"}"#);
 /// # Ok::<(), paywithsoap::Error>(())
 /// ```
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 #[must_use]
 pub struct CustomerPatch {
     email: Slot,

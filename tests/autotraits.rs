@@ -10,7 +10,7 @@ use std::time::Duration;
 use paywithsoap::testing::{Fault, Request, TestServer};
 use paywithsoap::{
     ApiError, AuthScheme, Config, ConfigBuilder, Customer, CustomerPatch, Error, ErrorKind,
-    Outcome, Violation, update_customer,
+    FieldError, Outcome, Violation, update_customer,
 };
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
@@ -26,6 +26,7 @@ fn every_public_type_is_send_and_sync() {
     check::<CustomerPatch>();
     check::<Error>();
     check::<ErrorKind>();
+    check::<FieldError>();
     check::<Outcome>();
     check::<Violation>();
     check::<Fault>();
@@ -40,6 +41,7 @@ fn values_are_unwind_safe() {
     check::<ConfigBuilder>();
     check::<Customer>();
     check::<CustomerPatch>();
+    check::<FieldError>();
     check::<Outcome>();
     check::<Violation>();
 }
@@ -48,14 +50,16 @@ fn values_are_unwind_safe() {
 fn types_have_the_traits_that_were_promised() {
     fn small<T: Clone + Copy + Debug + Eq + Hash + PartialEq>() {}
     fn plain<T: Clone + Debug + Eq + PartialEq>() {}
+    fn hash<T: Clone + Debug + Eq + Hash>() {}
     fn clone<T: Clone + Debug>() {}
-    fn patch<T: Clone + Default + PartialEq + Debug + for<'de> Deserialize<'de>>() {}
-    fn customer<T: Clone + PartialEq + Debug + Serialize>() {}
+    fn patch<T: Clone + Default + Eq + Debug + for<'de> Deserialize<'de>>() {}
+    fn customer<T: Clone + Eq + Debug + Serialize>() {}
     fn display<T: Display>() {}
     fn error<T: StdError + Send + Sync + 'static>() {}
     small::<AuthScheme>();
     small::<Outcome>();
-    plain::<Violation>();
+    hash::<Violation>();
+    plain::<FieldError>();
     plain::<Fault>();
     plain::<Request>();
     clone::<Config>();
@@ -124,6 +128,7 @@ fn functions_and_methods_have_the_signatures_that_were_promised() {
 
     let _: fn(&Customer) -> &str = Customer::raw_json;
     let _: fn(&Customer) -> Option<&str> = Customer::request_id;
+    let _: fn(&Customer, &CustomerPatch) -> Vec<&'static str> = Customer::mismatches;
 
     let _: fn(&Error) -> &ErrorKind = Error::kind;
     let _: fn(&Error) -> Outcome = Error::outcome;
@@ -139,7 +144,11 @@ fn functions_and_methods_have_the_signatures_that_were_promised() {
     let _: fn(&ApiError) -> u16 = ApiError::status;
     let _: fn(&ApiError) -> Option<&str> = ApiError::message;
     let _: fn(&ApiError) -> Option<&str> = ApiError::hint;
+    let _: fn(&ApiError) -> &[FieldError] = ApiError::field_errors;
+    let _: fn(&FieldError) -> &'static str = FieldError::field;
+    let _: fn(&FieldError) -> &str = FieldError::message;
     let _: fn(&Violation) -> &'static str = Violation::field;
+    let _: fn(&Violation) -> &'static str = Violation::rule;
 
     let _: fn() -> std::io::Result<TestServer> = TestServer::start;
     let _: &'static str = TestServer::CUSTOMER_ID;

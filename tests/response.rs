@@ -25,7 +25,7 @@ const PAGE: &str = r#"{
 }"#;
 
 #[test]
-fn reads_the_answer_of_the_api_page() {
+fn reads_the_response_of_the_page() {
     let customer = read(PAGE).unwrap();
     assert_eq!(customer.id, ID);
     assert_eq!(customer.internal_id.as_deref(), Some("cust_123"));
@@ -52,7 +52,7 @@ fn reads_the_answer_of_the_api_page() {
 }
 
 #[test]
-fn answers_with_the_customer_after_the_change() {
+fn returns_the_customer_after_the_change() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().build().unwrap();
     let patch = CustomerPatch::new()
@@ -148,7 +148,7 @@ fn reads_an_id_however_json_writes_it() {
 }
 
 #[test]
-fn a_body_that_is_not_this_customer_is_unreadable() {
+fn a_body_of_anything_else_is_invalid() {
     const NO_CUSTOMER: &str = "the body is not a JSON object with an id";
     const EARLY: &str = "the body is JSON that ends too early";
     const EMPTY: &str = "the body is empty";
@@ -216,7 +216,7 @@ fn a_body_that_is_not_this_customer_is_unreadable() {
             let shown: String = body.chars().take(80).collect();
             writeln!(failed, "{shown}: {came}").unwrap();
         }
-        check_unreadable(&error, 200);
+        check_invalid(&error, 200);
         let most = body.len().min(64 * 1024);
         assert_eq!(error.body(), Some(&body[..most]));
     }
@@ -224,7 +224,7 @@ fn a_body_that_is_not_this_customer_is_unreadable() {
 }
 
 #[test]
-fn a_body_that_is_not_utf_8_is_unreadable() {
+fn a_body_that_is_not_utf_8_is_invalid() {
     for (body, lossy) in [
         (&b"\xFF"[..], "\u{FFFD}"),
         (b"{\"id\":\"caf\xE9\"}", "{\"id\":\"caf\u{FFFD}\"}"),
@@ -232,7 +232,7 @@ fn a_body_that_is_not_utf_8_is_unreadable() {
         (b"\xED\xA0\x80", "\u{FFFD}\u{FFFD}\u{FFFD}"),
     ] {
         let error = respond(200, &[], body).unwrap_err();
-        check_unreadable(&error, 200);
+        check_invalid(&error, 200);
         assert_eq!(error.source().unwrap().to_string(), "the body is not UTF-8");
         assert_eq!(error.body(), Some(lossy));
     }
@@ -249,7 +249,7 @@ fn a_body_is_read_up_to_one_mebibyte() {
     let most = of_length(1024 * 1024);
     assert_eq!(read(&most).unwrap().raw_json(), most);
     let error = read(&of_length(1024 * 1024 + 1)).unwrap_err();
-    check_unreadable(&error, 200);
+    check_invalid(&error, 200);
     assert_eq!(
         error.source().unwrap().to_string(),
         "the body is longer than 1 MiB"
@@ -266,9 +266,9 @@ fn nesting_of_any_depth_is_skipped() {
             assert_eq!(read(&json).unwrap().email, None);
         }
         let error = read(&open).unwrap_err();
-        check_unreadable(&error, 200);
+        check_invalid(&error, 200);
         let error = read(&format!(r#"{{"id":{open}{close}}}"#)).unwrap_err();
-        check_unreadable(&error, 200);
+        check_invalid(&error, 200);
     }
 }
 
@@ -279,10 +279,10 @@ fn created_is_as_good_as_ok() {
 }
 
 #[test]
-fn any_other_2xx_is_unreadable_whatever_its_body() {
+fn any_other_2xx_is_invalid() {
     for status in (202..=299).filter(|status| ![204, 205].contains(status)) {
         let error = respond(status, &[], PAGE.as_bytes()).unwrap_err();
-        check_unreadable(&error, status);
+        check_invalid(&error, status);
         assert_eq!(error.body(), Some(PAGE), "{status}");
         assert_eq!(
             error.source().unwrap().to_string(),
@@ -290,21 +290,21 @@ fn any_other_2xx_is_unreadable_whatever_its_body() {
         );
     }
     let error = respond(204, &[("x-request-id", "r")], b"").unwrap_err();
-    check_unreadable(&error, 204);
+    check_invalid(&error, 204);
     assert_eq!(error.body(), Some(""));
     assert_eq!(error.request_id(), Some("r"));
     let error = respond(205, &[], b"").unwrap_err();
-    check_unreadable(&error, 205);
+    check_invalid(&error, 205);
 }
 
 #[test]
-fn an_unreadable_answer_is_never_tried_again() {
+fn an_invalid_response_is_never_tried_again() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(5).retry_unknown(true);
     let cfg = cfg.build().unwrap();
-    server.fail_next(Fault::respond(200, "{}").header("retry-after", "0"));
-    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
-    check_unreadable(&error, 200);
+    server.fail_next(response(200, &[("retry-after", "0")], b"{}"));
+    let error = update_customer(&cfg, ID, &CustomerPatch::new().first_name("June")).unwrap_err();
+    check_invalid(&error, 200);
     assert_eq!(error.attempts(), 1);
     assert_eq!(server.requests().len(), 1);
 }
@@ -335,7 +335,7 @@ fn the_request_id_is_the_first_of_three_headers() {
 }
 
 #[test]
-fn the_content_type_of_an_answer_is_not_looked_at() {
+fn the_content_type_is_not_looked_at() {
     for content_type in ["text/html", "application/json; charset=latin1", ""] {
         let headers = [("content-type", content_type)];
         assert!(respond(200, &headers, PAGE.as_bytes()).is_ok());
@@ -372,6 +372,139 @@ fn serializes_the_nine_fields_in_the_order_of_the_page() {
             r#""date_of_birth":null,"created_at":null,"updated_at":null}"#
         )
     );
+}
+
+#[test]
+fn mismatches_are_the_fields_that_differ() {
+    let patch = CustomerPatch::new()
+        .email("Jane@Example.com")
+        .first_name(" Jane ")
+        .last_name("D\u{E9}")
+        .phone_number("5551234567")
+        .date_of_birth("1990-01-31");
+    let mut failed = String::new();
+    for (rest, expected) in MISMATCHES {
+        let body = format!(r#"{{"id":"{ID}",{rest}"x":0}}"#);
+        let customer = read(&body).unwrap_or_else(|error| panic!("{body}: {error:?}"));
+        let came = customer.mismatches(&patch);
+        if came != *expected {
+            writeln!(failed, "{rest}: {came:?}").unwrap();
+        }
+        // Only what was sent is compared.
+        assert_eq!(customer.mismatches(&CustomerPatch::new()), [""; 0]);
+    }
+    assert!(failed.is_empty(), "these rows failed:\n{failed}");
+}
+
+/// The rest of a response, and what differs from the patch above.
+#[rustfmt::skip]
+const MISMATCHES: &[(&str, &[&str])] = &[
+    // Absent says nothing, null does.
+    ("", &[]),
+    (r#""email":null,"first_name":null,"last_name":null,"phone_number":null,"date_of_birth":null,"#,
+     &["email", "first_name", "last_name", "phone_number", "date_of_birth"]),
+    // In field order, whatever the response's.
+    (r#""date_of_birth":null,"email":null,"#, &["email", "date_of_birth"]),
+    (r#""email":"Jane@Example.com","first_name":" Jane ","last_name":"D\u00e9","phone_number":"5551234567","date_of_birth":"1990-01-31","#, &[]),
+    // Other types than a string.
+    (r#""email":true,"first_name":1,"last_name":[],"phone_number":{},"date_of_birth":19900131,"#,
+     &["email", "first_name", "last_name", "phone_number", "date_of_birth"]),
+    (r#""email":["Jane@Example.com"],"first_name":{"first_name":"Jane"},"#, &["email", "first_name"]),
+    (r#""email":"\ud800","first_name":"Jane\udc00","#, &["email", "first_name"]),
+    (r#""email":1e999,"last_name":1e999,"#, &["email", "last_name"]),
+    // E-mail: without ASCII case.
+    (r#""email":"jane@example.com","#, &[]),
+    (r#""email":"JANE@EXAMPLE.COM","#, &[]),
+    (r#""email":"jane\u0040example.com","#, &[]),
+    (r#""email":" jane@example.com","#, &["email"]),
+    (r#""email":"j***@example.com","#, &["email"]),
+    (r#""email":"","#, &["email"]),
+    // Names: without the white space around them, and no normalisation.
+    (r#""first_name":"Jane","#, &[]),
+    (r#""first_name":"\u3000Jane\n","#, &[]),
+    (r#""first_name":"jane","#, &["first_name"]),
+    (r#""first_name":"J","#, &["first_name"]),
+    (r#""first_name":"","#, &["first_name"]),
+    (r#""last_name":"De\u0301","#, &["last_name"]),
+    // Phone numbers: by their last ten digits.
+    (r#""phone_number":"+1 (555) 123-4567","#, &[]),
+    (r#""phone_number":"15551234567","#, &[]),
+    (r#""phone_number":5551234567,"#, &[]),
+    (r#""phone_number":15551234567,"#, &[]),
+    (r#""phone_number":99999999999999999999999995551234567,"#, &[]),
+    (r#""phone_number":5551234567.0,"#, &["phone_number"]),
+    (r#""phone_number":5.551234567e9,"#, &["phone_number"]),
+    (r#""phone_number":-5551234567,"#, &["phone_number"]),
+    (r#""phone_number":551234567,"#, &["phone_number"]),
+    (r#""phone_number":"***-***-4567","#, &["phone_number"]),
+    (r#""phone_number":"5551234568","#, &["phone_number"]),
+    (r#""phone_number":"5551234567 x1","#, &["phone_number"]),
+    (r#""phone_number":"\u0665551234567","#, &["phone_number"]),
+    (r#""phone_number":"","#, &["phone_number"]),
+    (r#""phone_number":true,"#, &["phone_number"]),
+    // Dates: a time may follow.
+    (r#""date_of_birth":"1990-01-31T00:00:00Z","#, &[]),
+    (r#""date_of_birth":"1990-01-31 00:00:00","#, &[]),
+    (r#""date_of_birth":"1990-01-31T","#, &[]),
+    (r#""date_of_birth":"1990-01-310","#, &["date_of_birth"]),
+    (r#""date_of_birth":"1990-01-31Z","#, &["date_of_birth"]),
+    (r#""date_of_birth":"1990-01-30T23:00:00Z","#, &["date_of_birth"]),
+    (r#""date_of_birth":"1990-01-3\u00e9","#, &["date_of_birth"]),
+    (r#""date_of_birth":"01/31/1990","#, &["date_of_birth"]),
+    (r#""date_of_birth":" 1990-01-31","#, &["date_of_birth"]),
+    // Of a repeated key the last counts.
+    (r#""email":"jane@example.com","email":null,"#, &["email"]),
+    (r#""email":null,"email":"jane@example.com","#, &[]),
+    (r#""email":null,"\u0065mail":"jane@example.com","#, &[]),
+    // Neither another key nor what serde_json calls its own.
+    (r#""Email":null,"e-mail":null,"customer":{"email":null},"#, &[]),
+    (r#""email":{"$serde_json::private::RawValue":"\"jane@example.com\""},"#, &["email"]),
+    (r#""phone_number":{"$serde_json::private::Number":"5551234567"},"#, &["phone_number"]),
+];
+
+#[test]
+fn mismatches_skip_malformed_values() {
+    let customer = read(&format!(
+        r#"{{"id":"{ID}","email":null,"first_name":null,"last_name":null}}"#
+    ))
+    .unwrap();
+    let patch = CustomerPatch::new().email("jane").last_name("Doe");
+    assert_eq!(customer.mismatches(&patch), ["last_name"]);
+    assert_eq!(customer.mismatches(&patch.last_name("\n")), [""; 0]);
+}
+
+#[test]
+fn mismatches_are_read_from_the_response() {
+    let patch = CustomerPatch::new()
+        .first_name("June")
+        .email("june@example.com");
+    // Not from the public fields, which hold no odd values and can be set.
+    let mut customer = read(&format!(r#"{{"id":"{ID}","first_name":1,"email":null}}"#)).unwrap();
+    customer.first_name = Some("June".into());
+    customer.id.clear();
+    assert_eq!(customer.mismatches(&patch), ["email", "first_name"]);
+
+    let bom = read(&format!("\u{FEFF} {{\"first_name\":null,\"id\":\"{ID}\"}}")).unwrap();
+    assert_eq!(bom.mismatches(&patch), ["first_name"]);
+
+    for deep in [1000, 200_000] {
+        let (open, close) = ("[".repeat(deep), "]".repeat(deep));
+        let json = format!(r#"{{"id":"{ID}","x":{open}{close},"email":{open}{close}}}"#);
+        assert_eq!(read(&json).unwrap().mismatches(&patch), ["email"]);
+    }
+}
+
+#[test]
+fn the_test_server_has_no_mismatches() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().build().unwrap();
+    let patch = CustomerPatch::new()
+        .email("june@example.com")
+        .first_name(" June ")
+        .phone_number("0000000000")
+        .date_of_birth("0001-01-01");
+    let customer = update_customer(&cfg, ID, &patch).unwrap();
+    assert_eq!(customer.mismatches(&patch), [""; 0]);
 }
 
 #[test]
@@ -438,7 +571,7 @@ fn customers_are_equal_by_their_nine_fields() {
 
 /// What every invalid response has in common.
 #[track_caller]
-fn check_unreadable(error: &Error, status: u16) {
+fn check_invalid(error: &Error, status: u16) {
     assert!(
         matches!(error.kind(), ErrorKind::InvalidResponse(_)),
         "{error:?}"
