@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 
 use time::{Date, Month};
 
@@ -131,7 +132,7 @@ pub(crate) fn id(value: &str) -> Result<(), Rule> {
             "must be the bare customer id: drop the white space around it"
         } else if value.contains(['{', '}', '$']) {
             "must be a customer id, `cus_` and 1 to 128 letters or digits: \
-             this is a template that nobody filled in"
+             this is a template with nothing filled in"
         } else {
             "must be the Soap customer id, `cus_` and 1 to 128 letters or digits; \
              an internal_id is not one"
@@ -289,32 +290,45 @@ fn date_hint(value: &str) -> Rule {
     }
 }
 
-/// A first or last name: something to see, nothing that breaks a line or a
-/// terminal, at most 255 characters, untrimmed.
+/// A first or last name: at least one visible character, at most 255 characters,
+/// none of which breaks a line or stands for a failed decoding. Not trimmed.
 pub(crate) fn name(value: &str) -> Result<(), Rule> {
     if value.chars().count() > 255 {
         return Err("must be at most 255 characters long");
     }
     if value.contains('\u{FFFD}') {
-        return Err("must not hold U+FFFD, the mark of a botched decode: read its source as UTF-8");
+        return Err(
+            "must not contain U+FFFD, the mark of a failed decoding: read its source as UTF-8",
+        );
     }
     if value.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
-        return Err("must not hold a control character or line break");
+        return Err("must not contain a control character or line break");
     }
     if value.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
-        return Err("must hold at least one visible character: \
+        return Err("must contain at least one visible character: \
                     leave the field out to keep the name as it is");
     }
     Ok(())
 }
 
+/// Whether nothing is seen of a character. U+2800 is the braille pattern without
+/// dots, which Unicode has among the symbols.
 fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{AD}' | '\u{115F}' | '\u{1160}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}'
-            | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
-    )
+    c == '\u{2800}' || DEFAULT_IGNORABLE.iter().any(|range| range.contains(&c))
 }
+
+/// Unicode's `Default_Ignorable_Code_Point`, from `DerivedCoreProperties.txt` of
+/// Unicode 17.0.0, which has the same as 14.0.0: the last range is reserved for what
+/// may come.
+#[rustfmt::skip]
+const DEFAULT_IGNORABLE: [RangeInclusive<char>; 17] = [
+    '\u{AD}'..='\u{AD}', '\u{34F}'..='\u{34F}', '\u{61C}'..='\u{61C}', '\u{115F}'..='\u{1160}',
+    '\u{17B4}'..='\u{17B5}', '\u{180B}'..='\u{180F}', '\u{200B}'..='\u{200F}',
+    '\u{202A}'..='\u{202E}', '\u{2060}'..='\u{206F}', '\u{3164}'..='\u{3164}',
+    '\u{FE00}'..='\u{FE0F}', '\u{FEFF}'..='\u{FEFF}', '\u{FFA0}'..='\u{FFA0}',
+    '\u{FFF0}'..='\u{FFF8}', '\u{1BCA0}'..='\u{1BCA3}', '\u{1D173}'..='\u{1D17A}',
+    '\u{E0000}'..='\u{E0FFF}',
+];
 
 /// An API key: 1 to 8192 visible ASCII characters, without `Bearer `.
 pub(crate) fn api_key(value: &str) -> Result<(), Rule> {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use paywithsoap::testing::TestServer;
 use paywithsoap::{Config, CustomerPatch, Error, Violation, update_customer};
+use regex_syntax::hir::{Class, HirKind};
 
 #[test]
 fn email_addresses_come_out_as_the_corpus_says() {
@@ -230,11 +231,11 @@ fn dates_of_birth_are_refused_with_what_would_be_right() {
 
 #[test]
 fn names_are_refused_with_what_would_be_right() {
-    const VISIBLE: &str = "must hold at least one visible character: \
+    const VISIBLE: &str = "must contain at least one visible character: \
         leave the field out to keep the name as it is";
-    const CONTROL: &str = "must not hold a control character or line break";
+    const CONTROL: &str = "must not contain a control character or line break";
     const DECODE: &str =
-        "must not hold U+FFFD, the mark of a botched decode: read its source as UTF-8";
+        "must not contain U+FFFD, the mark of a failed decoding: read its source as UTF-8";
     const LONG: &str = "must be at most 255 characters long";
     let mut rows: Vec<(String, Option<&str>)> = [
         ("J", None),
@@ -263,22 +264,17 @@ fn names_are_refused_with_what_would_be_right() {
     ]
     .map(|(name, message)| (name.to_owned(), message))
     .into();
-    // Every invisible character of the rule alone, and its neighbours, which are not.
-    let ranges = [
-        (0xAD, 0xAD),
-        (0x115F, 0x1160),
-        (0x200B, 0x200F),
-        (0x2060, 0x2064),
-        (0x2800, 0x2800),
-        (0x3164, 0x3164),
-        (0xFEFF, 0xFEFF),
-        (0xFFA0, 0xFFA0),
-    ];
-    for (first, last) in ranges {
+    // Every invisible character alone and beside white space, and its neighbours,
+    // which are visible. The ranges are those of regex-syntax.
+    for (first, last) in invisible() {
         rows.extend((first..=last).map(|c| (character(c), Some(VISIBLE))));
+        rows.push((format!(" {}\u{A0}", character(last)), Some(VISIBLE)));
         for beside in [first - 1, last + 1] {
-            let white = char::from_u32(beside).is_some_and(char::is_whitespace);
-            rows.push((character(beside), white.then_some(VISIBLE)));
+            let message = match char::from_u32(beside).unwrap() {
+                '\u{2028}' | '\u{2029}' => Some(CONTROL),
+                c => c.is_whitespace().then_some(VISIBLE),
+            };
+            rows.push((character(beside), message));
         }
     }
     // C0, DEL and C1.
@@ -308,7 +304,7 @@ fn ids_are_refused_with_what_would_be_right() {
     const OTHER: &str = "id must be the Soap customer id, `cus_` and 1 to 128 letters or digits; \
         an internal_id is not one";
     const TEMPLATE: &str = "id must be a customer id, `cus_` and 1 to 128 letters or digits: \
-        this is a template that nobody filled in";
+        this is a template with nothing filled in";
     let id = IdCheck::new();
     check_messages(
         |value| id.of(value),
@@ -625,6 +621,19 @@ fn message<T: std::fmt::Debug>(checked: Result<T, Error>) -> Option<String> {
         }
         others => panic!("not one violation but {others:?}"),
     }
+}
+
+/// The ranges of `Default_Ignorable_Code_Point` by another table than the crate's,
+/// and the empty braille pattern.
+fn invisible() -> Vec<(u32, u32)> {
+    let class = regex_syntax::parse(r"[\p{Default_Ignorable_Code_Point}\u{2800}]").unwrap();
+    let HirKind::Class(Class::Unicode(class)) = class.into_kind() else {
+        panic!("no class")
+    };
+    class
+        .iter()
+        .map(|range| (range.start().into(), range.end().into()))
+        .collect()
 }
 
 fn character(code: u32) -> String {

@@ -21,9 +21,9 @@ fn reports_every_violation_of_id_and_patch_at_once_in_field_order() {
          id must be the Soap customer id, `cus_` and 1 to 128 letters or digits; \
          an internal_id is not one; \
          email must be an e-mail address, like customer@example.com: there is no `@`; \
-         first_name must hold at least one visible character: \
+         first_name must contain at least one visible character: \
          leave the field out to keep the name as it is; \
-         last_name must not hold a control character or line break; \
+         last_name must not contain a control character or line break; \
          phone_number must be exactly 10 digits: drop the country code, \
          and write the digits alone; \
          date_of_birth must be written YYYY-MM-DD, year first and with hyphens: \
