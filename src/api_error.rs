@@ -264,9 +264,7 @@ fn strip_field(text: &str) -> Option<(Field, &str)> {
 /// A JSON value, as far as it can be a message.
 ///
 /// Not `serde_json::Value`, which reads the text under a private key of its
-/// own as JSON afresh: by that a body could nest deeper than any stack. Nor is
-/// it how [`CustomerPatch`](crate::CustomerPatch) reads: that one stops at the
-/// first value that is no string, whose place its message names.
+/// own as JSON again: by that a body could nest deeper than any stack.
 enum Value {
     /// Null and false, which say that nothing is wrong.
     Nothing,
@@ -387,7 +385,7 @@ impl Value {
                         continue;
                     };
                     let is_sent_back = match value {
-                        Self::Text(text) => has_message && field.check(text).is_ok(),
+                        Self::Text(text) => has_message && field.check(text.clone()).is_ok(),
                         Self::Other => has_message,
                         Self::Nothing | Self::List(_) | Self::Map(_) => false,
                     };

@@ -18,18 +18,33 @@ use crate::patch::CustomerPatch;
 ///
 /// Only `id` may be relied on: the API's sister calls leave fields out. A field
 /// that is absent, null or not of the documented form is `None` here, and as
-/// it came in [`raw_json`](Self::raw_json).
+/// received in [`raw_json`](Self::raw_json).
 ///
-/// Dates and times are [`time::Date`] and [`time::OffsetDateTime`], of the crate
-/// `time` 0.3: add it to your own dependencies to work with them.
+/// Dates and times are of the crate [`time`] 0.3, which this crate exports.
 ///
-/// Serializing writes the nine fields in the order of the API's page, null for
-/// `None`, times in RFC 3339. Comparing compares those nine. [`Debug`] shows
-/// the id and the two times, and of the rest only whether it is there.
+/// Serializing writes the nine public fields in the order of the API's page, null for
+/// `None`, times in RFC 3339. Comparing compares those nine. [`Debug`] shows the id
+/// and the two times, and of the other fields only whether they are there.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::testing::TestServer;
+/// use paywithsoap::{CustomerPatch, update_customer};
+///
+/// let server = TestServer::start()?;
+/// let cfg = server.config().build()?;
+/// let patch = CustomerPatch::new().date_of_birth("1990-01-31");
+/// let customer = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch)?;
+/// assert_eq!(customer.date_of_birth.map(|date| date.year()), Some(1990));
+/// assert!(customer.raw_json().contains(r#""date_of_birth":"1990-01-31""#));
+/// println!("{}", serde_json::to_string(&customer)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Customer {
-    /// The Soap customer id, the one that was asked for.
+    /// The Soap customer id, the one that was passed to the call.
     pub id: String,
     /// The id in the business's own system.
     pub internal_id: Option<String>,
@@ -58,8 +73,8 @@ impl Customer {
         &self.json
     }
 
-    /// The response's `x-request-id`, else `request-id`, else `cf-ray`: what to
-    /// name to the API's support.
+    /// Returns the response's `x-request-id`, else `request-id`, else `cf-ray`, which
+    /// the API's support may ask for.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
@@ -117,10 +132,8 @@ impl Customer {
             .collect()
     }
 
-    /// Reads a response, which must be a JSON object with the id that was asked
-    /// for.
-    ///
-    /// A body that cannot be read comes back with the reason.
+    /// Reads a response, which must be a JSON object with this id. Returns any other
+    /// body with the reason.
     pub(crate) fn read(id: &str, body: Vec<u8>) -> Result<Self, (InvalidBody, Vec<u8>)> {
         let json = match String::from_utf8(body) {
             Ok(json) => json,

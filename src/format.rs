@@ -106,12 +106,17 @@ impl Field {
         }
     }
 
-    pub(crate) fn check(self, value: &str) -> Result<(), Rule> {
-        match self {
-            Self::Email => email(value),
-            Self::FirstName | Self::LastName => name(value),
-            Self::PhoneNumber => phone_number(value),
-            Self::DateOfBirth => date_of_birth(value).map(drop),
+    /// Returns the value if it has the field's format.
+    pub(crate) fn check(self, value: String) -> Result<String, Violation> {
+        let checked = match self {
+            Self::Email => email(&value),
+            Self::FirstName | Self::LastName => name(&value),
+            Self::PhoneNumber => phone_number(&value),
+            Self::DateOfBirth => date_of_birth(&value).map(drop),
+        };
+        match checked {
+            Ok(()) => Ok(value),
+            Err(rule) => Err(Violation::new(self.name(), rule)),
         }
     }
 }

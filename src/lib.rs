@@ -99,6 +99,7 @@ pub use crate::error::{Error, ErrorKind, Outcome};
 pub use crate::format::Violation;
 pub use crate::patch::CustomerPatch;
 pub use crate::update::update_customer;
+pub use time;
 
 /// Compiles and runs the examples of the README.
 #[cfg(doctest)]

@@ -13,15 +13,16 @@ use crate::redact::Secret;
 
 /// The fields of a customer to change, each checked as it is set.
 ///
-/// A field that is not set keeps its value. A setter never fails: it keeps
-/// either a value of the right format or a [`Violation`], which
-/// [`validate`](Self::validate) and [`update_customer`](crate::update_customer)
-/// report together with all others. The order of setters is irrelevant, and
-/// the last call for a field wins.
+/// A field that is not set keeps its value. A setter never fails: the patch holds
+/// either the checked value or a [`Violation`], which [`validate`](Self::validate)
+/// and [`update_customer`](crate::update_customer) report together with all others.
+/// The order of setters does not matter, and the last call for a field wins.
+/// [`Debug`] shows which fields are set, and never to what.
 ///
-/// It also reads from JSON, TOML and the like, by serde. A malformed value
-/// becomes a violation, too; reading fails only for an unknown or repeated
-/// key, null, or a value that is no string.
+/// A patch also deserializes from JSON, TOML and other formats of serde, from a map
+/// of the five names to strings. A malformed value becomes a violation.
+/// Deserializing fails for an unknown or repeated key, for null, and for a value that
+/// is no string, with a message that names the field and never holds the value.
 ///
 /// # Example
 ///
@@ -46,71 +47,82 @@ pub struct CustomerPatch {
 type Slot = Option<Result<String, Violation>>;
 
 impl CustomerPatch {
-    /// A patch that changes nothing yet.
+    /// Returns a patch that sets no field.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets the e-mail address, which must be unique within the business.
     ///
-    /// An address by the grammar of the HTML Living Standard, at most 254
-    /// bytes; it is neither trimmed nor lower-cased.
+    /// The format is a [valid e-mail address] of the HTML Living Standard, the same as
+    /// Ruby's `URI::MailTo::EMAIL_REGEXP`, of at most 254 bytes (RFC 5321). It is
+    /// neither trimmed nor lower-cased.
+    ///
+    /// [valid e-mail address]: https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address
     pub fn email(self, email: impl Into<String>) -> Self {
         self.set(Field::Email, email.into())
     }
 
-    /// Sets the first name: at most 255 characters, at least one of them
-    /// visible, no control characters. It is not trimmed.
+    /// Sets the first name.
+    ///
+    /// The format is 1 to 255 characters, at least one of them visible: neither white
+    /// space nor of Unicode's `Default_Ignorable_Code_Point`. There is no control
+    /// character, line separator or U+FFFD. It is not trimmed.
     pub fn first_name(self, name: impl Into<String>) -> Self {
         self.set(Field::FirstName, name.into())
     }
 
-    /// Sets the last name, of the same format as
-    /// [`first_name`](Self::first_name).
+    /// Sets the last name, of the format of [`first_name`](Self::first_name).
     pub fn last_name(self, name: impl Into<String>) -> Self {
         self.set(Field::LastName, name.into())
     }
 
-    /// Sets the phone number, which must be unique within the business:
-    /// exactly 10 digits, without country code.
+    /// Sets the phone number, which must be unique within the business.
+    ///
+    /// The format is exactly 10 ASCII digits, without country code, as the API
+    /// documents it. Area codes are not looked at: the API's own examples break the
+    /// rules of the North American Numbering Plan.
     pub fn phone_number(self, number: impl Into<String>) -> Self {
         self.set(Field::PhoneNumber, number.into())
     }
 
-    /// Sets the date of birth: a valid calendar date as `YYYY-MM-DD`, years
-    /// 0001 to 9999.
+    /// Sets the date of birth.
+    ///
+    /// The format is a valid calendar date as `YYYY-MM-DD`, years 0001 to 9999. Whether
+    /// the date is plausible is not looked at.
     pub fn date_of_birth(self, date: impl Into<String>) -> Self {
         self.set(Field::DateOfBirth, date.into())
     }
 
-    /// Whether no field was set at all, which the API refuses.
+    /// Returns whether no field is set, which the API rejects. A field that is set to a
+    /// malformed value is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots().all(|(_, slot)| slot.is_none())
     }
 
-    /// Tells what [`update_customer`](crate::update_customer) would refuse,
-    /// without sending anything.
+    /// Checks what [`update_customer`](crate::update_customer) would reject, without
+    /// sending anything.
     ///
     /// # Errors
     ///
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with every violation in the
-    /// order email, `first_name`, `last_name`, `phone_number`,
-    /// `date_of_birth`; or with one for `patch`, if no field was set.
+    /// order `email`, `first_name`, `last_name`, `phone_number`, `date_of_birth`; or
+    /// with one for `patch` if no field is set.
     pub fn validate(&self) -> Result<(), Error> {
         self.checked().map(drop).map_err(Error::invalid)
     }
 
-    /// The exact body that would be sent.
+    /// Returns the exact body that would be sent, for dry runs.
     ///
     /// # Errors
     ///
-    /// As [`validate`](Self::validate).
+    /// Those of [`validate`](Self::validate).
     pub fn to_json(&self) -> Result<String, Error> {
         self.checked().map_err(Error::invalid)
     }
 
-    /// The body, or everything that is wrong.
+    /// Returns the body, or every violation.
     pub(crate) fn checked(&self) -> Result<String, Vec<Violation>> {
         if self.is_empty() {
             return Err(vec![Violation::new("patch", "must set at least one field")]);
@@ -152,11 +164,7 @@ impl CustomerPatch {
     }
 
     fn set(mut self, field: Field, value: String) -> Self {
-        let checked = match field.check(&value) {
-            Ok(()) => Ok(value),
-            Err(rule) => Err(Violation::new(field.name(), rule)),
-        };
-        *self.slot(field) = Some(checked);
+        *self.slot(field) = Some(field.check(value));
         self
     }
 
@@ -206,8 +214,12 @@ impl Serialize for Body<'_> {
 }
 
 // For a value of another type than was wanted, serde and its formats make
-// messages that quote the value. So these visitors are asked to take anything,
-// and refuse what they do not want in their own words.
+// messages that quote the value. So these visitors accept any type, and reject
+// what they do not want in their own words.
+//
+// They do not share the reader of error bodies, which buffers a whole document:
+// a message would then name the place where the document ends, and not the place
+// of the value that is wrong.
 
 /// Reads the map of fields, or fails with this message.
 struct PatchVisitor(&'static str);
