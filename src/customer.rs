@@ -257,7 +257,6 @@ impl Serialize for Customer {
 /// Why a 2xx response is not the customer. None of it quotes the response.
 #[derive(Debug)]
 pub(crate) enum InvalidBody {
-    Truncated(Box<dyn StdError + Send + Sync>),
     Early,
     Empty,
     Json { line: usize, column: usize },
@@ -265,27 +264,25 @@ pub(crate) enum InvalidBody {
     OtherId,
     Status,
     TooLong,
+    Truncated(Box<dyn StdError + Send + Sync>),
     Utf8,
 }
 
 impl fmt::Display for InvalidBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Truncated(_) => f.write_str("the body did not come to its end"),
+        f.write_str(match self {
+            Self::Early => "the body is JSON that ends too early",
+            Self::Empty => "the body is empty",
             Self::Json { line, column } => {
-                write!(
-                    f,
-                    "the body is not JSON, from line {line} column {column} on"
-                )
+                return write!(f, "the body is not JSON at line {line} column {column}");
             }
-            Self::Early => f.write_str("the body is JSON that ends too early"),
-            Self::Empty => f.write_str("the body is empty"),
-            Self::NoCustomer => f.write_str("the body is not a JSON object with an id"),
-            Self::OtherId => f.write_str("the body has another id than was asked for"),
-            Self::Status => f.write_str("the status is neither 200 nor 201"),
-            Self::TooLong => f.write_str("the body is longer than 1 MiB"),
-            Self::Utf8 => f.write_str("the body is not UTF-8"),
-        }
+            Self::NoCustomer => "the body is not a JSON object with an id",
+            Self::OtherId => "the body has another id than the one requested",
+            Self::Status => "the status is neither 200 nor 201",
+            Self::TooLong => "the body is longer than 1 MiB",
+            Self::Truncated(_) => "the body is truncated",
+            Self::Utf8 => "the body is not UTF-8",
+        })
     }
 }
 

@@ -451,7 +451,7 @@ mod tests {
             lines[..2],
             [
                 "unknown whether applied: the API responded with 200, but not with this customer",
-                "caused by: the body did not come to its end",
+                "caused by: the body is truncated",
             ]
         );
         assert_eq!(lines.len(), 3, "{shown}");

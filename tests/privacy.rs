@@ -248,7 +248,7 @@ fn causes_follow_on_the_same_line() {
     assert_eq!(
         format!("{error:#}"),
         "unknown whether applied: the API responded with 200, but not with this customer: \
-         the body has another id than was asked for"
+         the body has another id than the one requested"
     );
     server.fail_next(Fault::Truncate(150));
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
@@ -317,7 +317,7 @@ fn a_main_that_returns_the_error_reads_well() {
     assert!(
         cut.contains(
             "Error: unknown whether applied: the API responded with 200, but not with this customer\n\
-             caused by: the body has another id than was asked for\n"
+             caused by: the body has another id than the one requested\n"
         ),
         "{cut}"
     );

@@ -152,8 +152,8 @@ fn a_body_of_anything_else_is_invalid() {
     const NO_CUSTOMER: &str = "the body is not a JSON object with an id";
     const EARLY: &str = "the body is JSON that ends too early";
     const EMPTY: &str = "the body is empty";
-    const OTHER: &str = "the body has another id than was asked for";
-    let json = |column| format!("the body is not JSON, from line 1 column {column} on");
+    const OTHER: &str = "the body has another id than the one requested";
+    let json = |column| format!("the body is not JSON at line 1 column {column}");
     let long = |n: usize| format!(r#"{{"id":"{ID}","x":"{}"}}"#, "x".repeat(n));
     let mut failed = String::new();
     for (body, cause) in [
@@ -206,7 +206,7 @@ fn a_body_of_anything_else_is_invalid() {
         (format!(r#"{{"id":"{ID}","x":NaN}}"#), json(50)),
         (
             format!("{{\"id\":\"{ID}\",\n\"x\":\"\n\"}}"),
-            "the body is not JSON, from line 2 column 5 on".into(),
+            "the body is not JSON at line 2 column 5".into(),
         ),
         (long(1024 * 1024), "the body is longer than 1 MiB".into()),
     ] {
