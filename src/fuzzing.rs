@@ -28,9 +28,10 @@ pub fn response(id: &str, body: &[u8]) -> Option<Customer> {
     Customer::read(id, body.into()).ok()
 }
 
-/// What becomes of the body of a 422, if a name and a key must not show.
-pub fn error_response(body: &str, name: &str, key: &str) -> Error {
-    let responded = ErrorResponse {
+/// What becomes of the body of a 422, if a first name, a key and a header's value
+/// must not show.
+pub fn error_response(body: &str, name: &str, key: &str, header: &str) -> Error {
+    let response = ErrorResponse {
         status: 422,
         request_id: None,
         body: body.into(),
@@ -38,8 +39,9 @@ pub fn error_response(body: &str, name: &str, key: &str) -> Error {
     let secrets = [
         Secret::words("first_name", name),
         Secret::anywhere("api_key", key),
+        Secret::anywhere("header", header),
     ];
-    Error::api_status(responded, Outcome::NotApplied, &secrets)
+    Error::api_status(response, Outcome::NotApplied, &secrets)
 }
 
 /// What becomes of a `Retry-After` header that arrives so many seconds after

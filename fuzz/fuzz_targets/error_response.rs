@@ -1,37 +1,117 @@
-//! Whatever the server says, an error shows one short line without secrets.
+//! Whatever the server sends, an error shows one short line without secrets and
+//! without personal data.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use paywithsoap::fuzzing;
+use paywithsoap::{Error, fuzzing};
 
 const START: &str = "not applied: the API responded with 422";
 
 fuzz_target!(|input: &str| {
-    // A line each for the e-mail address and the key, then the body.
-    let mut parts = input.splitn(3, '\n');
-    let (Some(email), Some(key), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
+    // A line each for the first name, the key and a header's value, then the body.
+    let mut parts = input.splitn(4, '\n');
+    let (Some(name), Some(key), Some(header), Some(body)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return;
     };
-    let error = fuzzing::error_body(body, email, key);
-    let shown = error.to_string();
-    let said = shown.strip_prefix(START).unwrap();
-    if !said.is_empty() {
-        assert!(said.starts_with(": "));
-    }
-    // 300 characters, each perhaps escaped, and the mark of a cut.
-    assert!(said.chars().count() <= 2 + 300 * "\\u{10ffff}".len() + 2);
-    assert!(!said.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)));
-    assert_eq!(format!("{error:?}"), shown);
+    let error = fuzzing::error_response(body, name, key, header);
     assert_eq!(error.body(), Some(body));
-    // An escape must not read as the start of a secret.
-    let said = ["\\n", "\\r", "\\t", "\\u"]
-        .iter()
-        .fold(said.to_ascii_lowercase(), |said, escape| {
-            said.replace(escape, " ")
-        });
-    for secret in [email, key] {
-        if secret.len() >= 12 && secret.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            assert!(!said.contains(&secret.to_ascii_lowercase()), "{shown}");
-        }
+    check_field_errors(&error);
+    let display = error.to_string();
+    assert_eq!(format!("{error:?}"), display);
+    assert_eq!(format!("{error:#}"), display);
+
+    let shown = display.strip_prefix(START).unwrap();
+    if shown.is_empty() {
+        return;
+    }
+    let shown = shown.strip_prefix(": ").unwrap();
+    // The ".." of what was cut.
+    assert!(shown.chars().count() <= 300 + 2);
+    assert!(!shown.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)));
+    // With one in the text, an escape cannot be told from the text.
+    if !body.contains('\\') {
+        check_personal_data(&unescape(shown));
+        check_secrets(&unescape(shown), name, [key, header]);
     }
 });
+
+/// Every field error is of a known field, and the message names it.
+fn check_field_errors(error: &Error) {
+    let api = error.api().unwrap();
+    assert!(api.field_errors().len() <= 100);
+    let spaced = |text: &str| text.to_ascii_lowercase().replace('_', " ");
+    let message = spaced(api.message().unwrap_or_default());
+    for error in api.field_errors() {
+        let names = [
+            "email",
+            "first_name",
+            "last_name",
+            "phone_number",
+            "date_of_birth",
+        ];
+        assert!(names.contains(&error.field()));
+        assert!(!error.message().is_empty());
+        assert!(message.contains(&spaced(error.field())), "{message}");
+    }
+}
+
+/// Neither an e-mail address nor seven digits are left. The brackets of labels and
+/// the letters in them end both.
+fn check_personal_data(shown: &str) {
+    let is_separator = |c: char| c.is_whitespace() || r#"<>()[]:;,""#.contains(c);
+    for word in shown.split(is_separator) {
+        let word = word.replace("%40", "@");
+        let address = word
+            .char_indices()
+            .any(|(at, c)| at > 0 && c == '@' && word[at..].contains(char::is_alphanumeric));
+        assert!(!address, "{shown}");
+    }
+    let (mut digits, mut gap) = (0, 0);
+    for c in shown.chars() {
+        if c.is_numeric() {
+            (digits, gap) = (digits + 1, 0);
+        } else {
+            gap += 1;
+            if c.is_alphabetic() || gap > 8 {
+                digits = 0;
+            }
+        }
+        assert!(digits < 7, "{shown}");
+    }
+}
+
+/// Secrets of letters and digits alone, longer than any word of a label.
+fn check_secrets(shown: &str, name: &str, values: [&str; 2]) {
+    let shown = shown.to_ascii_lowercase();
+    let is_plain = |text: &str| text.len() >= 8 && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    for value in values {
+        if is_plain(value) {
+            assert!(!shown.contains(&value.to_ascii_lowercase()), "{shown}");
+        }
+    }
+    // A longer word may have been cut.
+    if is_plain(name) && !name.contains(|c: char| c.is_ascii_digit()) && !shown.ends_with("..") {
+        let mut words = shown.split(|c: char| !c.is_alphabetic());
+        assert!(
+            !words.any(|word| word.eq_ignore_ascii_case(name)),
+            "{shown}"
+        );
+    }
+}
+
+fn unescape(shown: &str) -> String {
+    let mut text = String::new();
+    let mut rest = shown;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        text.push_str(before);
+        text.push(' ');
+        rest = match escape.strip_prefix('u') {
+            // It may have been cut.
+            Some(code) => code.split_once('}').map_or("", |(_, rest)| rest),
+            None => escape.get(1..).unwrap_or_default(),
+        };
+    }
+    text + rest
+}
