@@ -35,7 +35,7 @@ fn every_status_comes_to_its_outcome() {
 }
 
 #[test]
-fn a_refusal_says_so_verbatim() {
+fn an_error_response_is_shown_verbatim() {
     for (status, body, display) in [
         (
             401,
@@ -64,7 +64,7 @@ fn a_refusal_says_so_verbatim() {
             "unknown whether applied: the API responded with 503: Come back later",
         ),
     ] {
-        let error = refused(status, body.as_bytes());
+        let error = respond(status, body.as_bytes());
         assert_eq!(error.to_string(), display);
         assert_eq!(format!("{error:?}"), display);
         assert_eq!(error.body(), Some(body));
@@ -134,7 +134,7 @@ fn error_bodies_of_every_shape_are_read() {
         ("<!doctype html><title>502</title>", None, None),
         ("upstream connect error\r\n", None, None),
     ] {
-        let error = refused(422, body.as_bytes());
+        let error = respond(422, body.as_bytes());
         let api = error.api().unwrap();
         if (api.message(), api.hint()) != (message, hint) {
             writeln!(failed, "{body}: {:?} {:?}", api.message(), api.hint()).unwrap();
@@ -150,7 +150,7 @@ fn error_bodies_of_every_shape_are_read() {
 fn field_errors_of_every_shape_are_read() {
     let mut failed = String::new();
     for (body, errors, message) in FIELD_ERRORS {
-        let error = refused(422, body.as_bytes());
+        let error = respond(422, body.as_bytes());
         let api = error.api().unwrap();
         let came: Vec<_> = api
             .field_errors()
@@ -264,21 +264,21 @@ fn field_errors_of_hostile_bodies_are_bounded() {
     for (part, count) in [("true,", 100), ("\"x\",", 100), ("{},", 0), ("[],", 0)] {
         let list = part.repeat(60_000 / part.len());
         let body = format!(r#"{{"errors":{{"email":[{list}null]}}}}"#);
-        let error = refused(422, body.as_bytes());
+        let error = respond(422, body.as_bytes());
         let api = error.api().unwrap();
         assert_eq!(api.field_errors().len(), count, "{part}");
         assert!(api.message().unwrap_or_default().len() <= body.len());
     }
     let list = "Email, ".repeat(9_000);
     let body = format!(r#"{{"error":"Validation failed: {list}"}}"#);
-    let error = refused(422, body.as_bytes());
+    let error = respond(422, body.as_bytes());
     assert_eq!(error.api().unwrap().field_errors().len(), 100);
     // A reader that looks twice at each level would look 2^120 times.
     for key in ["errors", "details", "email", "field", "message", "error"] {
         for inner in ["null", "\"Email\"", "{\"field\":\"email\"}"] {
             let open = format!(r#"{{"message":[],"{key}":"#).repeat(120);
             let body = format!("{open}{inner}{}", "}".repeat(120));
-            let error = refused(422, body.as_bytes());
+            let error = respond(422, body.as_bytes());
             assert!(error.api().unwrap().field_errors().len() <= 1, "{body}");
         }
     }
@@ -286,7 +286,7 @@ fn field_errors_of_hostile_bodies_are_bounded() {
 
 #[test]
 fn field_errors_are_values_that_show_no_message() {
-    let error = refused(422, br#"{"errors":{"email":["a","b"]}}"#);
+    let error = respond(422, br#"{"errors":{"email":["a","b"]}}"#);
     let [first, second] = error.api().unwrap().field_errors() else {
         panic!("two errors")
     };
@@ -301,12 +301,12 @@ fn field_errors_are_values_that_show_no_message() {
 }
 
 #[test]
-fn an_error_body_is_kept_up_to_64_kib_and_never_cut_in_a_character() {
+fn an_error_body_is_kept_up_to_64_kib() {
     const MOST: usize = 64 * 1024;
     for character in ["x", "\u{E9}", "\u{20AC}", "\u{1F600}"] {
         for before in 0..4 {
             let body = format!("{}{}", "x".repeat(before), character.repeat(MOST));
-            let error = refused(500, body.as_bytes());
+            let error = respond(500, body.as_bytes());
             let kept = error.body().unwrap();
             assert!(body.starts_with(kept));
             assert!(kept.len() <= MOST, "{}", kept.len());
@@ -314,17 +314,17 @@ fn an_error_body_is_kept_up_to_64_kib_and_never_cut_in_a_character() {
         }
     }
     // Each byte that is not UTF-8 becomes three.
-    let error = refused(500, &vec![0xFF; MOST]);
+    let error = respond(500, &vec![0xFF; MOST]);
     assert_eq!(error.body().unwrap().len(), MOST / 3 * 3);
     // More than the client reads of any body.
-    let error = refused(422, &vec![b'x'; 3 * 1024 * 1024]);
+    let error = respond(422, &vec![b'x'; 3 * 1024 * 1024]);
     assert_eq!(error.outcome(), Outcome::NotApplied);
     assert_eq!(error.body().unwrap().len(), MOST);
 }
 
 #[test]
-fn an_error_body_that_is_not_utf_8_is_kept_as_far_as_it_goes() {
-    let error = refused(422, b"{\"error\":\"caf\xE9\"}");
+fn an_error_body_may_not_be_utf_8() {
+    let error = respond(422, b"{\"error\":\"caf\xE9\"}");
     assert_eq!(error.body(), Some("{\"error\":\"caf\u{FFFD}\"}"));
     assert_eq!(error.api().unwrap().message(), Some("caf\u{FFFD}"));
 }
@@ -336,7 +336,7 @@ fn an_error_body_of_any_depth_is_survived() {
     };
     for n in [10, 120, 130, 30_000] {
         for body in [nested("[", "]", n), nested("{\"error\":", "}", n)] {
-            let error = refused(422, body.as_bytes());
+            let error = respond(422, body.as_bytes());
             let expected = (n < 127).then_some("no");
             assert_eq!(error.api().unwrap().message(), expected, "{n}");
         }
@@ -350,18 +350,18 @@ fn an_error_body_of_any_depth_is_survived() {
         if body.len() > 60_000 {
             break;
         }
-        let error = refused(422, format!(r#"{{"error":{body}}}"#).as_bytes());
+        let error = respond(422, format!(r#"{{"error":{body}}}"#).as_bytes());
         assert_eq!(error.status(), Some(422));
     }
 }
 
 #[test]
-fn an_error_body_that_says_nothing_at_any_depth_is_read_at_once() {
+fn an_error_body_without_text_is_read_at_once() {
     // A reader that looks twice at each level would look 2^120 times.
     for key in ["message", "detail", "error", "title", "other"] {
         let open = format!(r#"{{"{key}":"#).repeat(120);
         let body = format!(r#"{{"errors":{open}null{}}}"#, "}".repeat(120));
-        let error = refused(422, body.as_bytes());
+        let error = respond(422, body.as_bytes());
         assert_eq!(error.api().unwrap().message(), None, "{key}");
     }
 }
@@ -443,7 +443,7 @@ fn the_message_is_cut_at_300_characters() {
         ),
     ] {
         let body = serde_json::json!({ "error": message }).to_string();
-        let error = refused(422, body.as_bytes());
+        let error = respond(422, body.as_bytes());
         assert_eq!(
             error.to_string(),
             format!("not applied: the API responded with 422: {shown}")
@@ -468,7 +468,7 @@ fn the_message_stays_on_one_line() {
         (r#"quo"te \ caf"#, r#"quo"te \ caf"#),
     ] {
         let body = serde_json::json!({ "error": message }).to_string();
-        let error = refused(422, body.as_bytes());
+        let error = respond(422, body.as_bytes());
         assert_eq!(
             error.to_string(),
             format!("not applied: the API responded with 422: {shown}")
@@ -496,7 +496,7 @@ fn redirects_are_never_followed() {
 }
 
 #[test]
-fn an_interim_answer_is_waited_out() {
+fn interim_responses_are_skipped() {
     for interim in [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 102 Processing\r\n\r\n",
@@ -530,7 +530,7 @@ fn switching_protocols_is_no_success() {
 }
 
 #[test]
-fn retry_after_is_told() {
+fn retry_after_is_returned() {
     for (value, expected) in [
         ("0", Some(0)),
         ("120", Some(120)),
@@ -572,13 +572,68 @@ fn a_wait_over_thirty_seconds_ends_the_call_instead() {
     assert_eq!(error.outcome(), Outcome::NotApplied);
 }
 
+#[test]
+fn the_test_server_rejects_as_the_api_does() {
+    let server = TestServer::start().unwrap();
+    let wrong = Config::builder("wrong-key").base_url(server.base_url());
+    let wrong = wrong.no_proxy().build().unwrap();
+    let error = update_customer(&wrong, ID, &patch()).unwrap_err();
+    assert_eq!(error.status(), Some(401));
+    let cfg = server.config().build().unwrap();
+    let error = update_customer(&cfg, "cus_nobody", &patch()).unwrap_err();
+    assert_eq!(error.status(), Some(404));
+    server.add_customer(r#"{"id":"cus_2","email":"june.roe@example.com"}"#);
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "not applied: the API responded with 422: Email has already been taken"
+    );
+    assert_eq!(error.request_id(), Some("req_3"));
+}
+
+#[test]
+fn the_test_server_advances_updated_at() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().build().unwrap();
+    server.add_customer(r#"{"id":"cus_2","updated_at":"2999-01-01T01:30:00+02:00"}"#);
+    let customer = update_customer(&cfg, "cus_2", &patch()).unwrap();
+    assert_eq!(
+        customer.raw_json(),
+        r#"{"id":"cus_2","email":"june.roe@example.com","updated_at":"2998-12-31T23:30:00.001Z"}"#
+    );
+}
+
+#[test]
+fn the_test_server_survives_a_body_of_any_depth() {
+    let mut value = String::from("\"no\"");
+    for _ in 0..17 {
+        let text = format!("{}{value}{}", "[".repeat(120), "]".repeat(120));
+        let text = serde_json::to_string(&text).unwrap();
+        value = format!(r#"{{"$serde_json::private::RawValue":{text}}}"#);
+    }
+    let server = TestServer::start().unwrap();
+    let body = format!(r#"{{"email":{value}}}"#);
+    let mut stream = TcpStream::connect(&server.base_url()["http://".len()..]).unwrap();
+    write!(
+        stream,
+        "PATCH /api/v1/customers/{ID} HTTP/1.1\r\nauthorization: {}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        server.api_key(),
+        body.len()
+    )
+    .unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 422 "), "{response}");
+}
+
 fn patch() -> CustomerPatch {
     CustomerPatch::new().email("june.roe@example.com")
 }
 
 /// The error of a call that gets this response.
 #[track_caller]
-fn refused(status: u16, body: &[u8]) -> Error {
+fn respond(status: u16, body: &[u8]) -> Error {
     let server = TestServer::start().unwrap();
     let cfg = one_attempt(&server);
     server.fail_next(Fault::respond(status, body));

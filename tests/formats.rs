@@ -39,7 +39,7 @@ fn api_keys_come_out_as_the_corpus_says() {
 }
 
 #[test]
-fn email_addresses_are_refused_with_what_would_be_right() {
+fn email_addresses_are_rejected_with_a_rule() {
     const SHAPE: &str = "email must be an e-mail address as HTML defines it, like \
         customer@example.com: no quotes, spaces, brackets, second `@` or empty part of the domain";
     const SPACE: &str = "email must be a bare e-mail address: drop the white space around it";
@@ -108,7 +108,7 @@ fn email_addresses_are_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn phone_numbers_are_refused_with_what_would_be_right() {
+fn phone_numbers_are_rejected_with_a_rule() {
     const COUNTRY: &str = "phone_number must be exactly 10 digits: drop the country code, \
         and write the digits alone";
     const ABROAD: &str = "phone_number must be exactly 10 digits without a country code";
@@ -154,7 +154,7 @@ fn phone_numbers_are_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn dates_of_birth_are_refused_with_what_would_be_right() {
+fn dates_of_birth_are_rejected_with_a_rule() {
     const CALENDAR: &str = "date_of_birth must be a valid calendar date: \
         there is no such month, or the month has no such day";
     const SPACE: &str = "date_of_birth must be written YYYY-MM-DD: drop the white space around it";
@@ -230,7 +230,7 @@ fn dates_of_birth_are_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn names_are_refused_with_what_would_be_right() {
+fn names_are_rejected_with_a_rule() {
     const VISIBLE: &str = "must contain at least one visible character: \
         leave the field out to keep the name as it is";
     const CONTROL: &str = "must not contain a control character or line break";
@@ -298,7 +298,7 @@ fn names_are_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn ids_are_refused_with_what_would_be_right() {
+fn ids_are_rejected_with_a_rule() {
     const SPACE: &str = "id must be the bare customer id: drop the white space around it";
     const SHAPE: &str = "id must be `cus_` and 1 to 128 ASCII letters or digits";
     const OTHER: &str = "id must be the Soap customer id, `cus_` and 1 to 128 letters or digits; \
@@ -339,7 +339,7 @@ fn ids_are_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn api_keys_are_refused_with_what_would_be_right() {
+fn api_keys_are_rejected_with_a_rule() {
     const SCHEME: &str =
         "api_key must be the bare key: drop `Bearer `, which the client adds itself";
     const SPACE: &str =
@@ -379,7 +379,7 @@ fn api_keys_are_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn user_agents_are_refused_with_what_would_be_right() {
+fn user_agents_are_rejected_with_a_rule() {
     const SHAPE: &str = "user_agent must be 1 to 256 printable ASCII characters";
     check_messages(
         user_agent,
@@ -401,7 +401,7 @@ fn user_agents_are_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn hosts_of_base_urls_are_refused_with_what_would_be_right() {
+fn hosts_of_base_urls_are_rejected_with_a_rule() {
     const CLEAR: &str = "base_url must start with `https://`: http would show the key to the \
         network, and is for localhost, 127.0.0.0/8 and [::1] only";
     const HOST: &str = "base_url must have a host name, an IPv4 address or an [IPv6] address";
@@ -469,7 +469,7 @@ fn hosts_of_base_urls_are_refused_with_what_would_be_right() {
 }
 
 #[test]
-fn base_urls_are_refused_with_what_would_be_right() {
+fn base_urls_are_rejected_with_a_rule() {
     const SCHEME: &str = "base_url must start with `https://`, or with `http://` for this machine";
     const USER: &str =
         "base_url must have no user name or password: the API takes the key in a header";
@@ -567,7 +567,7 @@ fn date_of_birth(value: &str) -> Option<String> {
     message(CustomerPatch::new().date_of_birth(value).validate())
 }
 
-/// A build without TLS refuses `https`, after its format was found right.
+/// A build without TLS rejects `https`, after its format was found right.
 fn base_url(value: &str) -> Option<String> {
     const NO_TLS: &str = "base_url needs TLS, which this build lacks: \
         enable the crate's feature `rustls` or `native-tls`";

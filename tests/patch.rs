@@ -1,4 +1,4 @@
-//! `CustomerPatch`: what it refuses, what it writes, and what it reads.
+//! `CustomerPatch`: what it rejects, what it writes, and what it reads.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::de::{Deserializer, IntoDeserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 #[test]
-fn reports_every_violation_of_id_and_patch_at_once_in_field_order() {
+fn reports_every_violation_in_field_order() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().build().unwrap();
     let error = update_customer(&cfg, "user_123", &malformed()).unwrap_err();
@@ -66,7 +66,7 @@ fn reports_an_empty_patch_after_the_id() {
 }
 
 #[test]
-fn check_and_to_json_refuse_alike() {
+fn validate_and_to_json_reject_alike() {
     let (check, json) = (malformed().validate(), malformed().to_json());
     let fields = [
         "email",
@@ -242,7 +242,7 @@ fn malformed_values_are_read_and_become_violations() {
 }
 
 #[test]
-fn refuses_what_is_no_map_of_fields_to_strings() {
+fn rejects_what_is_no_map_of_strings() {
     const NO_MAP: &str = "a patch must be a map of customer fields to strings";
     let long = format!("\"{}\"", "S3CRET".repeat(1000));
     for (json, message) in [
@@ -338,15 +338,15 @@ fn refuses_what_is_no_map_of_fields_to_strings() {
 }
 
 #[test]
-fn refuses_values_that_json_does_not_have() {
-    fn refused<'de, D: Deserializer<'de>>(value: D) -> String
+fn rejects_values_that_json_does_not_have() {
+    fn rejected<'de, D: Deserializer<'de>>(value: D) -> String
     where
         D::Error: fmt::Display,
     {
         CustomerPatch::deserialize(value).err().unwrap().to_string()
     }
     fn in_field<'de, V: IntoDeserializer<'de, ValueError>>(value: V) -> String {
-        refused(MapDeserializer::new([("email", value)].into_iter()))
+        rejected(MapDeserializer::new([("email", value)].into_iter()))
     }
     const NO_MAP: &str = "a patch must be a map of customer fields to strings";
 
@@ -361,24 +361,24 @@ fn refuses_values_that_json_does_not_have() {
     assert_eq!(in_field(vec!["S3CRET"]), "email must be a string");
 
     let character: serde::de::value::CharDeserializer<ValueError> = 'S'.into_deserializer();
-    assert_eq!(refused(character), NO_MAP);
+    assert_eq!(rejected(character), NO_MAP);
     let bytes: serde::de::value::BytesDeserializer<ValueError> =
         b"S3CRET".as_slice().into_deserializer();
-    assert_eq!(refused(bytes), NO_MAP);
+    assert_eq!(rejected(bytes), NO_MAP);
     let number: serde::de::value::U128Deserializer<ValueError> = u128::MAX.into_deserializer();
-    assert_eq!(refused(number), NO_MAP);
+    assert_eq!(rejected(number), NO_MAP);
     let number: serde::de::value::I128Deserializer<ValueError> = i128::MIN.into_deserializer();
-    assert_eq!(refused(number), NO_MAP);
+    assert_eq!(rejected(number), NO_MAP);
     let unit: serde::de::value::UnitDeserializer<ValueError> = ().into_deserializer();
-    assert_eq!(refused(unit), NO_MAP);
+    assert_eq!(rejected(unit), NO_MAP);
 
     // Keys that are no text.
     let keys: MapDeserializer<'_, _, ValueError> =
         MapDeserializer::new([(7_u64, "S3CRET")].into_iter());
-    assert_eq!(refused(keys), UNKNOWN);
+    assert_eq!(rejected(keys), UNKNOWN);
     let keys: MapDeserializer<'_, _, ValueError> =
         MapDeserializer::new([(b"email".as_slice(), "S3CRET")].into_iter());
-    assert_eq!(refused(keys), UNKNOWN);
+    assert_eq!(rejected(keys), UNKNOWN);
 }
 
 const UNKNOWN: &str =

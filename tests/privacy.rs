@@ -51,7 +51,7 @@ fn settings_show_no_key_and_no_proxy_password() {
 }
 
 #[test]
-fn refused_settings_show_nothing_of_what_was_given() {
+fn rejected_settings_show_no_value() {
     let builder = Config::builder("ZQXJ key")
         .base_url("https://ZQXJuser:ZQXJpassword@a.example?ZQXJ=1")
         .user_agent("ZQXJ\n")
@@ -125,7 +125,7 @@ fn violations_show_no_value() {
 }
 
 #[test]
-fn refusals_show_nothing_of_the_patch_that_the_server_quotes() {
+fn error_responses_show_nothing_of_the_patch() {
     let echo = format!("{EMAIL} {FIRST} {LAST} {PHONE} {BIRTH} {KEY}");
     let server = server();
     let cfg = Config::builder(KEY).base_url(server.base_url());
@@ -150,7 +150,7 @@ fn refusals_show_nothing_of_the_patch_that_the_server_quotes() {
 }
 
 #[test]
-fn unreadable_answers_show_nothing_of_their_body() {
+fn invalid_responses_show_nothing_of_their_body() {
     let server = server();
     let cfg = one_attempt(&server);
     for body in [
@@ -177,7 +177,7 @@ fn unreadable_answers_show_nothing_of_their_body() {
 }
 
 #[test]
-fn lost_answers_show_nothing_of_what_was_sent_or_came() {
+fn broken_responses_show_nothing() {
     let server = server();
     let cfg = one_attempt(&server);
     for fault in [
@@ -276,7 +276,7 @@ fn causes_follow_on_the_same_line() {
 }
 
 #[test]
-fn what_is_wrong_with_json_shows_nothing_of_it() {
+fn errors_of_json_show_nothing_of_it() {
     for json in [
         r#"{"ZQXJkey":"x"}"#,
         r#"{"email":"ZQXJmail","email":"ZQXJmail"}"#,
@@ -305,15 +305,15 @@ fn a_main_that_returns_the_error_reads_well() {
             .unwrap();
         String::from_utf8(child.stderr).unwrap()
     };
-    let refused = stderr("refused");
+    let rejected = stderr("rejected");
     assert!(
-        refused.contains(
+        rejected.contains(
             "Error: not applied: phone_number must be exactly 10 digits without a country code; \
              date_of_birth must be a date written YYYY-MM-DD, like 1990-01-31\n"
         ),
-        "{refused}"
+        "{rejected}"
     );
-    let cut = stderr("unreadable");
+    let cut = stderr("invalid");
     assert!(
         cut.contains(
             "Error: unknown whether applied: the API responded with 200, but not with this customer\n\
@@ -330,11 +330,11 @@ fn as_a_main() -> Result<(), Error> {
     let server = server();
     let cfg = one_attempt(&server);
     match std::env::var("PAYWITHSOAP_TEST_MAIN").as_deref() {
-        Ok("refused") => {
+        Ok("rejected") => {
             let patch = CustomerPatch::new().phone_number("+49").date_of_birth("x");
             update_customer(&cfg, ID, &patch)?;
         }
-        Ok("unreadable") => {
+        Ok("invalid") => {
             server.fail_next(respond(200, r#"{"id":"cus_x"}"#));
             update_customer(&cfg, ID, &patch())?;
         }
