@@ -47,10 +47,11 @@
 //! Neither the API key nor the customer's data shows in any `Debug` output, in
 //! any error's `Display`, or in log records at DEBUG or above. (At TRACE, ureq
 //! logs raw bytes; turn the targets `ureq` and `ureq_proto` down.) Where an
-//! error quotes the server, the key and every value of the patch of four or
-//! more characters are masked; data that the server words in another way is
-//! not known, and shows. What the server said stays available as it came, by
-//! [`Error::body`], [`ApiError::message`] and [`Customer::raw_json`].
+//! error shows the server's message, every e-mail address, date and number of
+//! seven or more digits is redacted, whosever it is, and so are the key and the
+//! names of the patch; other names may show. The response itself is returned
+//! unredacted by [`Error::body`], [`ApiError::message`],
+//! [`ApiError::field_errors`] and [`Customer::raw_json`].
 //!
 //! # What it does not do
 //!
