@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::format::Field;
+use crate::format::{Field, NUMBER_KEY};
 use crate::redact::{self, Secret};
 
 /// The server's error response, read as tolerantly as possible: the API
@@ -451,8 +451,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         while let Some(entry) = map.next_entry()? {
             entries.push(entry);
         }
-        // How a number comes where a program has serde_json's `arbitrary_precision` on.
-        if matches!(&entries[..], [(key, _)] if key == "$serde_json::private::Number") {
+        if matches!(&entries[..], [(key, _)] if key == NUMBER_KEY) {
             return Ok(Value::Other);
         }
         Ok(Value::Map(entries))

@@ -121,6 +121,10 @@ impl Field {
     }
 }
 
+/// The key of the map as which `serde_json` passes a number where a crate in the
+/// graph enables its `arbitrary_precision`.
+pub(crate) const NUMBER_KEY: &str = "$serde_json::private::Number";
+
 /// What a value must be, without the field's name.
 pub(crate) type Rule = &'static str;
 

@@ -8,7 +8,7 @@ use serde::de::{
 use serde::ser::{Serialize, Serializer};
 
 use crate::error::Error;
-use crate::format::{Field, Violation};
+use crate::format::{Field, NUMBER_KEY, Violation};
 use crate::redact::Secret;
 
 /// The fields of a customer to change, each checked as it is set.
@@ -273,7 +273,10 @@ impl<'de> Visitor<'de> for PatchVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CustomerPatch, A::Error> {
         let mut patch = CustomerPatch::new();
         while let Some(key) = map.next_key_seed(Text(UNKNOWN_KEY))? {
-            let field = Field::from_name(&key).ok_or_else(|| de::Error::custom(UNKNOWN_KEY))?;
+            let field = Field::from_name(&key).ok_or_else(|| {
+                let is_number = key == NUMBER_KEY;
+                de::Error::custom(if is_number { NO_MAP } else { UNKNOWN_KEY })
+            })?;
             if patch.slot(field).is_some() {
                 return Err(de::Error::custom(format_args!(
                     "{} is set twice",
