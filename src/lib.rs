@@ -83,6 +83,7 @@ pub mod fuzzing;
 #[cfg(test)]
 mod model_tests;
 mod patch;
+mod personal_data;
 mod pool;
 mod redact;
 #[cfg(test)]

@@ -1,0 +1,302 @@
+//! What looks like personal data in a text: e-mail addresses, long numbers, dates.
+//!
+//! Only what starts before an `end` is found, by looking at no more behind it than
+//! one address or number needs. So a long text costs no more than a short one.
+
+use std::ops::Range;
+
+/// A part of the text that is replaced by `[label]`.
+pub(crate) struct Span {
+    pub(crate) range: Range<usize>,
+    pub(crate) label: &'static str,
+}
+
+/// Adds every run of address characters that has an `@` between them. Much
+/// more than a valid address: the server may quote what this crate rejected.
+pub(crate) fn find_emails(text: &str, end: usize, spans: &mut Vec<Span>) {
+    // Whether a run is an address may be known only behind `end`.
+    let limit = end + nth_boundary(&text[end..], MAX_EMAIL_CHARS);
+    let mut start = 0;
+    while start < end {
+        let length = text[start..limit]
+            .find(|c| !is_address_char(c))
+            .unwrap_or(limit - start);
+        let run = start..start + length;
+        if let Some(range) = email_in(text, &run) {
+            spans.push(Span {
+                range,
+                label: "email",
+            });
+        }
+        let separator = text[run.end..].chars().next().map_or(1, char::len_utf8);
+        start = run.end + separator;
+    }
+}
+
+/// Returns the part of a run of address characters that is an address.
+fn email_in(text: &str, run: &Range<usize>) -> Option<Range<usize>> {
+    let (before, word) = (&text[..run.start], &text[run.clone()]);
+    // `"jane doe"@example.com`: white space may stand in a quoted local part.
+    let quoted = before
+        .strip_suffix('"')
+        .and_then(|inside| inside.rfind('"'));
+    let (at, sign) = word.char_indices().find_map(|(at, _)| {
+        let sign = AT_SIGNS
+            .iter()
+            .find(|sign| word[at..].starts_with(**sign))?;
+        (at > 0 || quoted.is_some()).then_some((at, sign.len()))
+    })?;
+    let start = match quoted {
+        Some(start) if at == 0 => start,
+        _ => match word[..at].trim_start_matches(is_quote).len() {
+            0 => run.start,
+            length => run.start + at - length,
+        },
+    };
+    let end = if word[at + sign..].contains(char::is_alphanumeric) {
+        // Without the full stop, the quote or the like behind it.
+        run.start + word.trim_end_matches(|c: char| !c.is_alphanumeric()).len()
+    } else {
+        run.end + domain_literal(&text[run.end..])?
+    };
+    Some(start..end)
+}
+
+/// Returns the length of `[127.0.0.1]`, if the text starts with such.
+fn domain_literal(text: &str) -> Option<usize> {
+    let inside = text.strip_prefix('[')?;
+    let inside = &inside[..nth_boundary(inside, MAX_EMAIL_CHARS)];
+    Some(inside.find(']')? + "[]".len())
+}
+
+fn is_address_char(c: char) -> bool {
+    !c.is_whitespace() && !r#"<>()[]:;,""#.contains(c)
+}
+
+/// What may stand around an address, and is no part of it as people write it.
+fn is_quote(c: char) -> bool {
+    matches!(c, '\'' | '`' | '\\') || !c.is_ascii() && !c.is_alphanumeric()
+}
+
+/// The `@` itself, its wide and small forms, and as URLs and JSON escape it.
+const AT_SIGNS: [&str; 5] = ["@", "\u{FF20}", "\u{FE6B}", "%40", "\\u0040"];
+
+/// Adds every date, and every other run of seven or more digits.
+pub(crate) fn find_numbers_and_dates(text: &str, end: usize, spans: &mut Vec<Span>) {
+    let mut run = Run::default();
+    let mut before = ' ';
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        // A run that has its digits may go on behind `end`, which is not shown.
+        if at >= end && (run.digits == 0 || run.digits >= MIN_NUMBER_DIGITS) {
+            break;
+        }
+        let starts_part = if c.is_numeric() {
+            !before.is_numeric()
+        } else {
+            c.is_alphabetic() && !before.is_alphabetic()
+        };
+        let date = if starts_part && at < end {
+            let follows_number = run.digits > 0 && run.gap == 1;
+            date_length(&text[at..], follows_number)
+        } else {
+            None
+        };
+        if let Some(length) = date {
+            run.end(spans);
+            spans.push(Span {
+                range: at..at + length,
+                label: "date",
+            });
+            at += length;
+            before = ' ';
+            continue;
+        }
+        if c.is_numeric() {
+            run.add(at..at + c.len_utf8());
+        } else {
+            run.gap += 1;
+            if c.is_alphabetic() || run.gap > MAX_NUMBER_GAP {
+                run.end(spans);
+            }
+        }
+        before = c;
+        at += c.len_utf8();
+    }
+    run.end(spans);
+}
+
+/// Digits of any script, with or without other characters than letters between.
+#[derive(Default)]
+struct Run {
+    range: Range<usize>,
+    digits: usize,
+    /// How many characters follow the last digit.
+    gap: usize,
+}
+
+impl Run {
+    fn add(&mut self, digit: Range<usize>) {
+        if self.digits == 0 {
+            self.range.start = digit.start;
+        }
+        self.range.end = digit.end;
+        self.digits += 1;
+        self.gap = 0;
+    }
+
+    fn end(&mut self, spans: &mut Vec<Span>) {
+        let run = std::mem::take(self);
+        if run.digits >= MIN_NUMBER_DIGITS {
+            spans.push(Span {
+                range: run.range,
+                label: "number",
+            });
+        }
+    }
+}
+
+/// Returns the length of the date that the text starts with: `1990-01-31`,
+/// `01/31/1990`, `31.1.90`, `Jan 31, 1990`, `31st of January 1990`, each perhaps
+/// with a time behind a `T`.
+///
+/// A year of two digits makes a date only where no other number is joined to
+/// it: `10.1.1.12` is an address of another kind.
+fn date_length(text: &str, follows_number: bool) -> Option<usize> {
+    use Part::{Month, Short, Year};
+
+    let (first, rest) = Part::read(text)?;
+    let (is_sign, rest) = separator(rest);
+    let (second, rest) = Part::read(rest)?;
+    let (is_sign_too, rest) = separator(rest);
+    let (third, after) = Part::read(rest)?;
+    let by_signs = is_sign && is_sign_too;
+    let is_date = match (first, second, third) {
+        (Month, Short(_), Year | Short(_))
+        | (Short(_), Month, Year | Short(_))
+        | (Year, Month, Short(_)) => true,
+        (Short(_), Short(_), Year) | (Year, Short(_), Short(_)) => by_signs,
+        (Short(a @ 1..=31), Short(b @ 1..=31), Short(_)) => {
+            let is_alone = !follows_number && !separator(after).0;
+            by_signs && a.min(b) <= 12 && rest.len() - after.len() == 2 && is_alone
+        }
+        _ => false,
+    };
+    is_date.then(|| text.len() - after.len() + time_length(after))
+}
+
+/// A part of a date.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Part {
+    /// The name of a month, or its first three or more letters.
+    Month,
+    /// One or two digits: a day, a month, or a year without its century.
+    Short(u8),
+    /// Four digits.
+    Year,
+}
+
+impl Part {
+    /// Reads a part from the start of `text`, and returns the rest.
+    fn read(text: &str) -> Option<(Self, &str)> {
+        let length = |of: fn(&u8) -> bool| text.bytes().take(10).take_while(of).count();
+        let digits = length(u8::is_ascii_digit);
+        if digits > 0 {
+            let (number, rest) = text.split_at(digits);
+            return match digits {
+                1 | 2 => {
+                    let mut ordinal = ["st", "nd", "rd", "th"].iter();
+                    let after = ordinal.find_map(|suffix| rest.strip_prefix(suffix));
+                    Some((Self::Short(number.parse().ok()?), after.unwrap_or(rest)))
+                }
+                4 => Some((Self::Year, rest)),
+                _ => None,
+            };
+        }
+        let letters = length(u8::is_ascii_alphabetic);
+        let (name, rest) = text.split_at(letters);
+        let is_month = |month: &&str| {
+            month
+                .get(..letters)
+                .is_some_and(|start| start.eq_ignore_ascii_case(name))
+        };
+        (letters >= 3 && MONTHS.iter().any(is_month)).then_some((Self::Month, rest))
+    }
+}
+
+/// Skips what separates two parts of a date, and returns whether it is a single
+/// sign, as between numbers. Beside the name of a month it may be ` of `, or
+/// nothing.
+fn separator(text: &str) -> (bool, &str) {
+    let is_sign = |c: char| {
+        matches!(
+            c,
+            '-' | '/' | '.' | '_' | '\u{2010}'..='\u{2015}' | '\u{2212}'
+        )
+    };
+    // As JSON and URLs escape a `/`.
+    let signs = [text
+        .strip_prefix('\\')
+        .unwrap_or(text)
+        .strip_prefix(is_sign)]
+    .into_iter()
+    .chain(["%2F", "%2f"].map(|escaped| text.strip_prefix(escaped)));
+    if let Some(rest) = signs.flatten().find(|rest| Part::read(rest).is_some()) {
+        return (true, rest);
+    }
+    let mut rest = text;
+    for _ in 0..3 {
+        rest = rest
+            .strip_prefix(|c| is_sign(c) || c == ' ' || c == ',')
+            .unwrap_or(rest);
+    }
+    (false, rest.strip_prefix("of ").unwrap_or(rest))
+}
+
+/// Returns the length of the time that follows a date, as in RFC 3339.
+fn time_length(text: &str) -> usize {
+    let is_time = |c: char| c.is_ascii_digit() || ":.,+-Zz".contains(c);
+    let bytes = text.as_bytes();
+    if !matches!(bytes, [b'T' | b't', digit, ..] if digit.is_ascii_digit()) {
+        return 0;
+    }
+    let time: usize = text[1..]
+        .chars()
+        .take(40)
+        .take_while(|c| is_time(*c))
+        .count();
+    text[..=time]
+        .trim_end_matches(|c: char| !c.is_alphanumeric())
+        .len()
+}
+
+/// Returns the index behind the first `n` characters, or the text's length.
+pub(crate) fn nth_boundary(text: &str, n: usize) -> usize {
+    text.char_indices().nth(n).map_or(text.len(), |(at, _)| at)
+}
+
+/// How many characters from `@` an e-mail address may start before what is
+/// scanned ends. An address has at most 254 bytes.
+const MAX_EMAIL_CHARS: usize = 320;
+
+/// How many digits make a number that must not show.
+const MIN_NUMBER_DIGITS: usize = 7;
+
+/// How many characters other than letters may stand between two digits of a
+/// number: more than in `+1 (555) - 123 - 4567`.
+const MAX_NUMBER_GAP: usize = 8;
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
