@@ -264,6 +264,12 @@ fn causes_follow_on_the_same_line() {
         format!("{error}\ncaused by: {}", texts.join("\ncaused by: "))
     );
     assert_eq!(format!("{error:#?}"), format!("{error:?}"));
+    server.fail_next(Fault::CloseAfterReading);
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "unknown whether applied: no complete response from the API"
+    );
     // Without a cause, it is as without the flag.
     server.fail_next(respond(422, r#"{"error":"no"}"#));
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();

@@ -298,6 +298,26 @@ proptest! {
     #![proptest_config(cases(128))]
 
     #[test]
+    fn no_personal_data_shows(
+        value in personal_data(),
+        before in "[a-z ]{0,20}|[a-z ]{280,300}",
+        (open, close) in select(&[(" ", " "), ("(", ")"), ("<", ">"), ("'", "'."), ("mailto:", ","), ("=", "&"), ("\u{201c}", "\u{201d}")][..]),
+        echo in echoes(),
+    ) {
+        let server = TestServer::start().unwrap();
+        let cfg = server.config().max_retries(0).build().unwrap();
+        let quoted = json!(format!("{before}{open}{value}{close}")).to_string();
+        let body = echo.replace('*', quoted.trim_matches('"'));
+        server.fail_next(Fault::Respond { status: 422, headers: vec![], body: body.into() });
+        // Not a value of this call.
+        let patch = CustomerPatch::new().first_name("Joan");
+        let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
+        let display = error.to_string();
+        let shown = display.strip_prefix("not applied: the API responded with 422").unwrap();
+        prop_assert!(!shown.contains(|c: char| c.is_numeric() || c == '@'), "{}", shown);
+    }
+
+    #[test]
     fn arbitrary_bytes_are_never_a_customer(bytes in response_bytes()) {
         let server = TestServer::start().unwrap();
         let cfg = server.config().max_retries(0).timeout(Duration::from_secs(20)).build().unwrap();
@@ -508,6 +528,32 @@ fn shapes() -> impl Strategy<Value = &'static str> {
             "*:99999",
         ][..],
     )
+}
+
+/// Somebody's address, phone number or date of birth, none with a letter that the
+/// text around it could continue.
+fn personal_data() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[0-9]{1,3}[a-z0-9.!#$%&*+/=?^_{|}~-]{0,20}@[0-9][a-z0-9-]{0,20}[0-9](\\.[0-9]{1,3}){0,2}",
+        "(\\+?1[-. ]?)?\\(?[0-9]{3}\\)?[-. /]{0,2}[0-9]{3}[-. ]{0,3}[0-9]{4}",
+        "\\+[0-9]{2} [0-9]{3,4}/[0-9]{5,8}",
+        (
+            1_u32..=9999,
+            1_u32..=12,
+            1_u32..=28,
+            select(&["-", "/", ".", "_"][..]),
+            0..7
+        )
+            .prop_map(|(year, month, day, sign, order)| match order {
+                0 => format!("{year:04}{sign}{month:02}{sign}{day:02}"),
+                1 => format!("{month:02}{sign}{day:02}{sign}{year:04}"),
+                2 => format!("{day}{sign}{month}{sign}{year:04}"),
+                3 => format!("{month}{sign}{day}{sign}{:02}", year % 100),
+                4 => format!("{year:04}{sign}{month:02}{sign}{day:02}T00:00:00.000Z"),
+                5 => format!("{day} March {year:04}"),
+                _ => format!("Sept. {day}, {year:04}"),
+            }),
+    ]
 }
 
 /// How a server quotes a value.
