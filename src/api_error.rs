@@ -21,11 +21,8 @@ use crate::redact::{self, Secret};
 ///
 /// let server = TestServer::start()?;
 /// let cfg = server.config().build()?;
-/// server.fail_next(Fault::Respond {
-///     status: 422,
-///     headers: vec![],
-///     body: br#"{"errors":{"email":["has already been taken"]}}"#.into(),
-/// });
+/// let body = r#"{"errors":{"email":["has already been taken"]}}"#;
+/// server.fail_next(Fault::respond(422, body));
 /// let patch = CustomerPatch::new().email("jane@example.com");
 /// let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
 ///

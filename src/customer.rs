@@ -102,17 +102,12 @@ impl Customer {
     ///
     /// let server = TestServer::start()?;
     /// let cfg = server.config().build()?;
-    /// server.fail_next(Fault::Respond {
-    ///     status: 200,
-    ///     headers: vec![],
-    ///     body: format!(
-    ///         r#"{{"id":"{}","email":"JANE@example.com","date_of_birth":null}}"#,
-    ///         TestServer::CUSTOMER_ID
-    ///     )
-    ///     .into(),
-    /// });
+    /// let id = TestServer::CUSTOMER_ID;
+    /// let body = format!(r#"{{"id":"{id}","email":"JANE@example.com","date_of_birth":null}}"#);
+    /// server.fail_next(Fault::respond(200, body));
+    ///
     /// let patch = CustomerPatch::new().email("jane@example.com").date_of_birth("1582-10-10");
-    /// let customer = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch)?;
+    /// let customer = update_customer(&cfg, id, &patch)?;
     /// assert_eq!(customer.mismatches(&patch), ["date_of_birth"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -317,7 +317,7 @@ mod tests {
             (response(504), 1, 2, true),
             (response(520), 1, 2, true),
             (response(524), 1, 2, true),
-            // InvalidBody, which is not tried again.
+            // An invalid body, which is not tried again.
             (response(200), 1, 1, false),
             (Fault::CloseAfterReading, 1, 2, true),
             (Fault::CloseBeforeReading, 1, 2, true),

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use paywithsoap::testing::{Fault, TestServer};
-use paywithsoap::{ApiError, Config, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
+use paywithsoap::{ApiError, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
 
 use common::{ID, one_attempt};
 
@@ -393,7 +393,7 @@ fn nothing_personal_shows_in_the_message() {
         ("422 in 12345 ms", "422 in 12345 ms"),
     ] {
         let body = serde_json::json!({ "error": message }).to_string();
-        server.fail_next(response(422, &[], body.as_bytes()));
+        server.fail_next(Fault::respond(422, body.clone()));
         let error = update_customer(&cfg, ID, &patch).unwrap_err();
         let display = format!("not applied: the API responded with 422: {shown}");
         assert_eq!(error.to_string(), display);
@@ -415,9 +415,9 @@ fn nothing_personal_shows_in_the_message() {
 #[test]
 fn names_of_one_character_show() {
     let server = TestServer::start().unwrap();
-    let cfg = server.config().max_retries(0).build().unwrap();
+    let cfg = one_attempt(&server);
     for (name, shown) in [("a", "a Bo"), (" \u{E9}", "a Bo"), ("bo", "a [first_name]")] {
-        server.fail_next(response(422, &[], br#"{"error":"a Bo"}"#));
+        server.fail_next(Fault::respond(422, r#"{"error":"a Bo"}"#));
         let error = update_customer(&cfg, ID, &CustomerPatch::new().first_name(name)).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -570,61 +570,6 @@ fn a_wait_over_thirty_seconds_ends_the_call_instead() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(31)));
     assert!(error.is_transient());
     assert_eq!(error.outcome(), Outcome::NotApplied);
-}
-
-#[test]
-fn the_test_server_rejects_as_the_api_does() {
-    let server = TestServer::start().unwrap();
-    let wrong = Config::builder("wrong-key").base_url(server.base_url());
-    let wrong = wrong.no_proxy().build().unwrap();
-    let error = update_customer(&wrong, ID, &patch()).unwrap_err();
-    assert_eq!(error.status(), Some(401));
-    let cfg = server.config().build().unwrap();
-    let error = update_customer(&cfg, "cus_nobody", &patch()).unwrap_err();
-    assert_eq!(error.status(), Some(404));
-    server.add_customer(r#"{"id":"cus_2","email":"june.roe@example.com"}"#);
-    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "not applied: the API responded with 422: Email has already been taken"
-    );
-    assert_eq!(error.request_id(), Some("req_3"));
-}
-
-#[test]
-fn the_test_server_advances_updated_at() {
-    let server = TestServer::start().unwrap();
-    let cfg = server.config().build().unwrap();
-    server.add_customer(r#"{"id":"cus_2","updated_at":"2999-01-01T01:30:00+02:00"}"#);
-    let customer = update_customer(&cfg, "cus_2", &patch()).unwrap();
-    assert_eq!(
-        customer.raw_json(),
-        r#"{"id":"cus_2","email":"june.roe@example.com","updated_at":"2998-12-31T23:30:00.001Z"}"#
-    );
-}
-
-#[test]
-fn the_test_server_survives_a_body_of_any_depth() {
-    let mut value = String::from("\"no\"");
-    for _ in 0..17 {
-        let text = format!("{}{value}{}", "[".repeat(120), "]".repeat(120));
-        let text = serde_json::to_string(&text).unwrap();
-        value = format!(r#"{{"$serde_json::private::RawValue":{text}}}"#);
-    }
-    let server = TestServer::start().unwrap();
-    let body = format!(r#"{{"email":{value}}}"#);
-    let mut stream = TcpStream::connect(&server.base_url()["http://".len()..]).unwrap();
-    write!(
-        stream,
-        "PATCH /api/v1/customers/{ID} HTTP/1.1\r\nauthorization: {}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        server.api_key(),
-        body.len()
-    )
-    .unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    assert!(response.starts_with("HTTP/1.1 422 "), "{response}");
 }
 
 fn patch() -> CustomerPatch {

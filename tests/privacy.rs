@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::error::Error as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -242,7 +243,7 @@ fn a_server_that_is_not_there_shows_nothing() {
 #[test]
 fn causes_follow_on_the_same_line() {
     let server = server();
-    let cfg = config(&server);
+    let cfg = one_attempt(&server);
     server.fail_next(respond(200, r#"{"id":"cus_x"}"#));
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert_eq!(

@@ -287,7 +287,7 @@ proptest! {
         let cfg = Config::builder(&marker).base_url(server.base_url()).max_retries(0).build().unwrap();
         hides(&marker, &cfg);
         let body = echo.replace([' ', '-'], "").replace('*', &marker);
-        server.fail_next(Fault::Respond { status, headers: vec![], body: body.into() });
+        server.fail_next(Fault::respond(status, body));
         let patch = CustomerPatch::new().phone_number("5551234567");
         let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
         hides_in_error(&marker, &error);
@@ -305,10 +305,10 @@ proptest! {
         echo in echoes(),
     ) {
         let server = TestServer::start().unwrap();
-        let cfg = server.config().max_retries(0).build().unwrap();
+        let cfg = one_attempt(&server);
         let quoted = json!(format!("{before}{open}{value}{close}")).to_string();
         let body = echo.replace('*', quoted.trim_matches('"'));
-        server.fail_next(Fault::Respond { status: 422, headers: vec![], body: body.into() });
+        server.fail_next(Fault::respond(422, body));
         // Not a value of this call.
         let patch = CustomerPatch::new().first_name("Joan");
         let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();

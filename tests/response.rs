@@ -302,8 +302,8 @@ fn an_invalid_response_is_never_tried_again() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(5).retry_unknown(true);
     let cfg = cfg.build().unwrap();
-    server.fail_next(response(200, &[("retry-after", "0")], b"{}"));
-    let error = update_customer(&cfg, ID, &CustomerPatch::new().first_name("June")).unwrap_err();
+    server.fail_next(Fault::respond(200, "{}").header("retry-after", "0"));
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     check_invalid(&error, 200);
     assert_eq!(error.attempts(), 1);
     assert_eq!(server.requests().len(), 1);
