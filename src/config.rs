@@ -10,8 +10,9 @@ use ureq::http::HeaderValue;
 
 use crate::connection::Network;
 use crate::error::Error;
-use crate::format::{self, BaseUrl, Violation};
+use crate::format::{self, Violation};
 use crate::pool::Pool;
+use crate::url::{self, BaseUrl};
 
 /// The settings of calls to the API, checked, and the connections that they
 /// share.
@@ -431,7 +432,7 @@ fn checked_key(field: &'static str, key: String) -> Result<String, Violation> {
 }
 
 fn checked_base_url(field: &'static str, url: &str) -> Result<BaseUrl, Violation> {
-    match format::base_url(url) {
+    match url::base_url(url) {
         Ok(url) if url.tls && !HAS_TLS => Err(NO_TLS),
         checked => checked,
     }
@@ -439,7 +440,7 @@ fn checked_base_url(field: &'static str, url: &str) -> Result<BaseUrl, Violation
 }
 
 fn checked_proxy(field: &'static str, url: &str) -> Result<BaseUrl, Violation> {
-    match format::proxy(url) {
+    match url::proxy(url) {
         Ok(url) if url.tls && !HAS_TLS => Err(NO_TLS),
         checked => checked,
     }

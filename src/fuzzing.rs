@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorResponse, Outcome};
 use crate::format;
 use crate::redact::Secret;
 use crate::retry;
+use crate::url;
 
 /// What becomes of a customer's id.
 pub fn id(value: &str) -> bool {
@@ -19,7 +20,7 @@ pub fn id(value: &str) -> bool {
 
 /// Host and port that were checked, and the URL in its normal form.
 pub fn base_url(value: &str) -> Option<(String, u16, String)> {
-    let url = format::base_url(value).ok()?;
+    let url = url::base_url(value).ok()?;
     Some((url.host, url.port, url.text))
 }
 

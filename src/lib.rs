@@ -93,6 +93,7 @@ mod retry;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod update;
+mod url;
 
 pub use crate::api_error::{ApiError, FieldError};
 pub use crate::config::{AuthScheme, Config, ConfigBuilder};

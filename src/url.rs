@@ -1,0 +1,294 @@
+//! The base URL of the API, and the URL of a proxy.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::format::{Checked, is_label};
+
+/// A base URL or a proxy's URL that was checked.
+///
+/// Of a base URL, scheme and host are in lower case, with no `/` at the end and
+/// no `/api/v1`; a proxy's holds its user name and password as they were
+/// written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct BaseUrl {
+    /// The URL in its normal form.
+    pub(crate) text: String,
+    /// Whether it is `https`.
+    pub(crate) tls: bool,
+    /// The host without brackets, lower case.
+    pub(crate) host: String,
+    /// The port, written out or the scheme's own.
+    pub(crate) port: u16,
+}
+
+impl BaseUrl {
+    /// Whether the host is this machine, by its name or address alone.
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+}
+
+/// The URL that `/api/v1/customers/{id}` is put after.
+///
+/// `https` anywhere; `http` only to this machine, since the key travels in a
+/// header. A path is kept, for gateways.
+pub(crate) fn base_url(value: &str) -> Checked<BaseUrl> {
+    if value.len() > 2048 {
+        return Err("must be at most 2048 bytes long");
+    }
+    if !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
+        return Err("must be visible ASCII only: a host name in its xn-- form, a path %-encoded");
+    }
+    let (tls, rest) =
+        scheme(value).ok_or("must start with `https://`, or with `http://` for this machine")?;
+    if rest.contains(['?', '#']) {
+        return Err("must have no query and no fragment");
+    }
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return Err("must have no user name or password: the API takes the key in a header");
+    }
+    let (host, port) = host_and_port(authority)?;
+    if !tls && !is_loopback(host) {
+        return Err(
+            "must start with `https://`: http would show the key to the network, \
+                    and is for localhost, 127.0.0.0/8 and [::1] only",
+        );
+    }
+    let path = path.trim_end_matches('/');
+    let path = path
+        .strip_suffix("/api/v1")
+        .unwrap_or(path)
+        .trim_end_matches('/');
+    url_path(path)?;
+    Ok(BaseUrl {
+        text: format!(
+            "{}://{}{path}",
+            if tls { "https" } else { "http" },
+            authority.to_ascii_lowercase()
+        ),
+        tls,
+        host: host.to_ascii_lowercase(),
+        port: port.unwrap_or(if tls { 443 } else { 80 }),
+    })
+}
+
+/// A CONNECT proxy's URL: `http` (also where no scheme is written) or
+/// `https`, a host, a port, perhaps a user name and password.
+pub(crate) fn proxy(value: &str) -> Checked<BaseUrl> {
+    if value.is_empty() || !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
+        return Err("must be a URL like http://proxy.example:3128, in visible ASCII");
+    }
+    if value.len() > 2048 {
+        return Err("must be at most 2048 bytes long");
+    }
+    let (tls, rest) = match scheme(value) {
+        Some(found) => found,
+        None if !value.contains("://") => (false, value),
+        None if value
+            .get(..5)
+            .is_some_and(|s| s.eq_ignore_ascii_case("socks")) =>
+        {
+            return Err("must be an http or https proxy: SOCKS is not supported");
+        }
+        None => return Err("must be an http or https proxy"),
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if !matches!(path, "" | "/") {
+        return Err("must have no path, query or fragment");
+    }
+    let (userinfo, address) = authority.rsplit_once('@').unwrap_or(("", authority));
+    if !userinfo
+        .bytes()
+        .all(|b| is_path_byte(b) && b != b'/' && b != b'@')
+        || !percent_utf8(userinfo)
+    {
+        return Err("must have user name and password %-encoded, as UTF-8");
+    }
+    let (host, port) = host_and_port(address)?;
+    Ok(BaseUrl {
+        text: format!("{}://{authority}", if tls { "https" } else { "http" }),
+        tls,
+        host: host.to_ascii_lowercase(),
+        port: port.unwrap_or(if tls { 443 } else { 80 }),
+    })
+}
+
+/// Splits `https://rest` or `http://rest`, in any case, into whether it is
+/// `https`, and the rest.
+fn scheme(url: &str) -> Option<(bool, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "https" => Some((true, rest)),
+        "http" => Some((false, rest)),
+        _ => None,
+    }
+}
+
+/// Splits an authority without user info into host, without brackets, and
+/// port.
+fn host_and_port(authority: &str) -> Checked<(&str, Option<u16>)> {
+    const HOST: &str = "must have a host name, an IPv4 address or an [IPv6] address";
+    let (host, rest) = match authority.strip_prefix('[') {
+        Some(bracketed) => {
+            let (host, rest) = bracketed.split_once(']').ok_or(HOST)?;
+            host.parse::<Ipv6Addr>().map_err(|_| HOST)?;
+            (host, rest)
+        }
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    // A name may end in the dot of the root, and label with `_` in private zones.
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if !authority.starts_with('[')
+        && (name.len() > 253
+            || !name
+                .split('.')
+                .all(|label| is_label(&label.replace('_', "x"))))
+    {
+        return Err(HOST);
+    }
+    if rest.is_empty() {
+        return Ok((host, None));
+    }
+    rest.strip_prefix(':')
+        .filter(|port| port.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|port| port.parse().ok())
+        .filter(|port| *port != 0)
+        .map(|port| (host, Some(port)))
+        .ok_or("must have a port from 1 to 65535 after the `:`, or neither")
+}
+
+fn url_path(path: &str) -> Checked {
+    if !path.bytes().all(is_path_byte) || !percent_encoded(path) {
+        return Err("must have a path of URL characters, all others %-encoded");
+    }
+    let dots = |segment: &str| {
+        matches!(
+            segment.to_ascii_lowercase().replace("%2e", ".").as_str(),
+            "." | ".."
+        )
+    };
+    if path.split('/').any(dots) {
+        return Err("must have no `.` or `..` in its path");
+    }
+    Ok(())
+}
+
+/// RFC 3986: unreserved, sub-delims, `:`, `@`, `/`, and `%` for what is
+/// encoded.
+fn is_path_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&b)
+}
+
+/// Whether each `%` is followed by two hexadecimal digits.
+fn percent_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| {
+        after
+            .as_bytes()
+            .get(..2)
+            .is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+/// Whether a %-encoded text is UTF-8 once decoded.
+fn percent_utf8(text: &str) -> bool {
+    if !percent_encoded(text) {
+        return false;
+    }
+    let mut parts = text.split('%');
+    let mut decoded: Vec<u8> = parts.next().unwrap_or_default().into();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        decoded.extend(u8::from_str_radix(code, 16));
+        decoded.extend(rest.bytes());
+    }
+    std::str::from_utf8(&decoded).is_ok()
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+        || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use ureq::http::Uri;
+
+    use super::*;
+
+    #[test]
+    fn the_host_and_port_that_are_checked_are_those_that_are_dialed() {
+        for (url, host, port) in [
+            ("https://example.com", "example.com", 443),
+            ("HTTPS://Example.COM./", "example.com.", 443),
+            ("https://a_b.example:8443/x/api/v1/", "a_b.example", 8443),
+            ("https://example.com/@localhost:1", "example.com", 443),
+            ("https://[2001:DB8::1]/x", "2001:db8::1", 443),
+            (
+                "https://[::ffff:127.0.0.1]:65535",
+                "::ffff:127.0.0.1",
+                65535,
+            ),
+            ("http://localhost", "localhost", 80),
+            ("http://LOCALHOST:1/api/v1", "localhost", 1),
+            ("http://127.255.255.254:0080", "127.255.255.254", 80),
+            ("http://[0::1]:8080", "0::1", 8080),
+        ] {
+            let checked = base_url(url).unwrap_or_else(|rule| panic!("{url}: {rule}"));
+            assert_eq!((checked.host.as_str(), checked.port), (host, port), "{url}");
+            let uri: Uri = checked.text.parse().unwrap();
+            assert_eq!(uri.host().unwrap().trim_matches(['[', ']']), host, "{url}");
+            let default = if checked.tls { 443 } else { 80 };
+            assert_eq!(uri.port_u16().unwrap_or(default), port, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_at_most_2048_bytes_long() {
+        let url = |length| {
+            format!(
+                "http://{}@proxy:1",
+                "u".repeat(length - "http://@proxy:1".len())
+            )
+        };
+        assert!(proxy(&url(2048)).is_ok());
+        assert_eq!(proxy(&url(2049)), Err("must be at most 2048 bytes long"));
+    }
+
+    #[test]
+    fn a_host_name_is_at_most_253_bytes_long() {
+        let label = "a".repeat(63);
+        let url = |last| format!("https://{label}.{label}.{label}.{}", "b".repeat(last));
+        assert!(base_url(&url(61)).is_ok());
+        assert!(base_url(&(url(61) + "./")).is_ok());
+        assert!(base_url(&url(62)).is_err());
+    }
+
+    #[test]
+    fn an_authority_that_could_be_read_in_two_ways_is_refused() {
+        for url in [
+            "http://localhost@example.com",
+            "http://localhost:80@example.com",
+            "http://example.com@localhost",
+            "http://localhost\\@example.com",
+            "http://localhost#@example.com",
+            "http://localhost?@example.com",
+            "http://127.0.0.1.example.com",
+            "http://[::1]example.com",
+            "http://[::1].example.com",
+            "http://[::1%25lo]",
+            "http://::1",
+            "http://127.1",
+            "http://2130706433",
+            "http://0x7f.0.0.1",
+            "http://localhost:80:80",
+            "http://localhost:+80",
+            "https://example.com:443@127.0.0.1",
+            "https://example.com%2f@127.0.0.1",
+            "https://[::1]:80]",
+        ] {
+            assert!(base_url(url).is_err(), "{url}");
+        }
+    }
+}
