@@ -1,8 +1,6 @@
 //! Settings, checked once and turned into one ready agent.
 
-use std::env;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +10,8 @@ use crate::connection::Network;
 use crate::error::Error;
 use crate::format::{self, Violation};
 use crate::pool::Pool;
+use crate::proxy::{checked_proxy, env_proxy, env_text};
+use crate::tls::{self, HAS_TLS, NO_TLS};
 use crate::url::{self, BaseUrl};
 
 /// The settings of calls to the API, checked, and the connections that they
@@ -439,14 +439,6 @@ fn checked_base_url(field: &'static str, url: &str) -> Result<BaseUrl, Violation
     .map_err(|rule| Violation::new(field, rule))
 }
 
-fn checked_proxy(field: &'static str, url: &str) -> Result<BaseUrl, Violation> {
-    match url::proxy(url) {
-        Ok(url) if url.tls && !HAS_TLS => Err(NO_TLS),
-        checked => checked,
-    }
-    .map_err(|rule| Violation::new(field, rule))
-}
-
 fn checked_system_roots(asked: bool) -> Result<(), Violation> {
     if asked && !cfg!(feature = "platform-verifier") {
         return Err(Violation::new(
@@ -456,76 +448,6 @@ fn checked_system_roots(asked: bool) -> Result<(), Violation> {
         ));
     }
     Ok(())
-}
-
-/// The text of an environment variable; an empty one counts as unset.
-fn env_text(name: &'static str) -> Result<Option<String>, Violation> {
-    match env::var_os(name) {
-        None => Ok(None),
-        Some(value) if value.is_empty() => Ok(None),
-        Some(value) => match value.into_string() {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => Err(Violation::new(name, "must be UTF-8")),
-        },
-    }
-}
-
-/// The proxy that the environment sets for `url`.
-///
-/// Never `HTTP_PROXY`: a CGI program gets that one from its client's `Proxy`
-/// header (httpoxy, CVE-2016-5385).
-fn env_proxy(url: &BaseUrl) -> Result<Option<BaseUrl>, Violation> {
-    if url.is_loopback() || is_exempt(&url.host, url.port) {
-        return Ok(None);
-    }
-    for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
-        if let Some(proxy) = env_text(name)? {
-            return checked_proxy(name, &proxy).map(Some);
-        }
-    }
-    Ok(None)
-}
-
-/// Whether the environment exempts a host from its proxy.
-fn is_exempt(host: &str, port: u16) -> bool {
-    let list = ["no_proxy", "NO_PROXY"]
-        .into_iter()
-        .filter_map(env::var_os)
-        .find(|list| !list.is_empty())
-        .unwrap_or_default();
-    list.to_string_lossy()
-        .split(',')
-        .any(|entry| exempts(entry.trim(), host, port))
-}
-
-/// Whether an entry of a `NO_PROXY` list stands for a host: `*`, an address, or
-/// a name that is the host's or the end of it, perhaps with a port.
-fn exempts(entry: &str, host: &str, port: u16) -> bool {
-    if entry == "*" {
-        return true;
-    }
-    let name = match entry.rsplit_once(':') {
-        // More colons without brackets are an IPv6 address.
-        Some((name, of_port)) if !name.contains(':') || name.ends_with(']') => {
-            if of_port.parse() != Ok(port) {
-                return false;
-            }
-            name
-        }
-        _ => entry,
-    };
-    let name = name
-        .trim_start_matches(['[', '*', '.'])
-        .trim_end_matches([']', '.']);
-    let host = host.trim_end_matches('.');
-    if let (Ok(name), Ok(host)) = (name.parse::<IpAddr>(), host.parse::<IpAddr>()) {
-        return name == host;
-    }
-    let Some(head) = host.len().checked_sub(name.len()) else {
-        return false;
-    };
-    let subdomain = host[..head].ends_with('.') && host.parse::<IpAddr>().is_err();
-    !name.is_empty() && host[head..].eq_ignore_ascii_case(name) && (head == 0 || subdomain)
 }
 
 fn ureq_proxy(url: &BaseUrl) -> Result<ureq::Proxy, Error> {
@@ -541,129 +463,6 @@ fn refused(field: &'static str, rule: &'static str) -> Error {
     Error::invalid(vec![Violation::new(field, rule)])
 }
 
-/// What the TLS features of this build can do.
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-pub(crate) mod tls {
-    use ureq::config::ConfigBuilder;
-    use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
-    use ureq::typestate::AgentScope;
-    #[cfg(not(feature = "rustls"))]
-    pub(crate) use ureq::unversioned::transport::NativeTlsConnector as Connector;
-    #[cfg(feature = "rustls")]
-    pub(crate) use ureq::unversioned::transport::RustlsConnector as Connector;
-
-    use crate::format::Violation;
-
-    pub(super) fn specific_roots(pem: &[u8]) -> Result<RootCerts, Violation> {
-        let refuse = |rule| Violation::new("root_certificates", rule);
-        let mut certificates = Vec::new();
-        for item in parse_pem(pem) {
-            match item {
-                Ok(PemItem::Certificate(certificate)) if is_der(certificate.der()) => {
-                    certificates.push(certificate);
-                }
-                // A key beside the certificates is no root, and does no harm.
-                Ok(PemItem::PrivateKey(_)) => {}
-                // The TLS backends skip what they cannot parse, and would then
-                // trust fewer roots than were given.
-                Ok(_) | Err(_) => {
-                    return Err(refuse(
-                        "must be valid PEM: a block is damaged, or is no certificate",
-                    ));
-                }
-            }
-        }
-        if certificates.is_empty() {
-            return Err(refuse(
-                "must hold at least one PEM block `BEGIN CERTIFICATE`",
-            ));
-        }
-        Ok(certificates.into())
-    }
-
-    /// Whether these are the bytes of one DER SEQUENCE, as a certificate's are.
-    fn is_der(bytes: &[u8]) -> bool {
-        let [0x30, length, rest @ ..] = bytes else {
-            return false;
-        };
-        let (length, rest) = match length {
-            0..=0x7F => (usize::from(*length), rest),
-            0x81..=0x83 if rest.len() >= usize::from(length & 0x7F) => {
-                let (length, rest) = rest.split_at(usize::from(length & 0x7F));
-                let length = length.iter().fold(0, |n, b| n << 8 | usize::from(*b));
-                (length, rest)
-            }
-            _ => return false,
-        };
-        length == rest.len()
-    }
-
-    pub(super) fn configure(
-        config: ConfigBuilder<AgentScope>,
-        roots: Option<RootCerts>,
-        system_roots: bool,
-    ) -> ConfigBuilder<AgentScope> {
-        let rustls = cfg!(feature = "rustls");
-        let roots = match roots {
-            Some(roots) => roots,
-            None if rustls && !system_roots => RootCerts::WebPki,
-            None => RootCerts::PlatformVerifier,
-        };
-        let provider = if rustls {
-            TlsProvider::Rustls
-        } else {
-            TlsProvider::NativeTls
-        };
-        let tls = TlsConfig::builder().provider(provider).root_certs(roots);
-        config.tls_config(tls.build())
-    }
-}
-
-#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-pub(crate) mod tls {
-    use std::convert::Infallible;
-
-    use ureq::config::ConfigBuilder;
-    use ureq::typestate::AgentScope;
-    use ureq::unversioned::transport::{ConnectionDetails, Either, Transport};
-
-    use super::NO_TLS;
-    use crate::format::Violation;
-
-    /// Stands where the connector of a TLS backend would: ureq refuses `https`
-    /// over what it leaves as it is.
-    #[derive(Debug, Default)]
-    pub(crate) struct Connector(());
-
-    impl<In: Transport> ureq::unversioned::transport::Connector<In> for Connector {
-        type Out = Either<In, Box<dyn Transport>>;
-
-        fn connect(
-            &self,
-            _: &ConnectionDetails,
-            chained: Option<In>,
-        ) -> Result<Option<Self::Out>, ureq::Error> {
-            Ok(chained.map(Either::A))
-        }
-    }
-
-    pub(super) fn specific_roots(_: &[u8]) -> Result<Infallible, Violation> {
-        Err(Violation::new("root_certificates", NO_TLS))
-    }
-
-    pub(super) fn configure(
-        config: ConfigBuilder<AgentScope>,
-        _: Option<Infallible>,
-        _: bool,
-    ) -> ConfigBuilder<AgentScope> {
-        config
-    }
-}
-
-const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
-const NO_TLS: &str = "needs TLS, which this build lacks: \
-                      enable the crate's feature `rustls` or `native-tls`";
-
 const SANDBOX: &str = "https://api-sandbox.paywithsoap.com";
 const PRODUCTION: &str = "https://api.paywithsoap.com";
 const KEY_VARIABLE: &str = "SOAP_API_KEY";
@@ -671,41 +470,3 @@ const URL_VARIABLE: &str = "SOAP_API_URL";
 
 /// The crate's own product in `User-Agent`.
 const CRATE: &str = concat!("paywithsoap/", env!("CARGO_PKG_VERSION"));
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_of_no_proxy_stands_for_what_it_says() {
-        for (entry, host, expected) in [
-            ("*", "api.example", true),
-            ("api.example", "api.example", true),
-            ("API.Example", "api.example", true),
-            ("example", "api.example", true),
-            (".example", "api.example", true),
-            ("*.example", "api.example", true),
-            ("api.example.", "api.example", true),
-            ("api.example", "api.example.", true),
-            ("api.example:443", "api.example", true),
-            ("api.example:8443", "api.example", false),
-            ("api.example:x", "api.example", false),
-            ("ample", "api.example", false),
-            ("v1.api.example", "api.example", false),
-            ("", "api.example", false),
-            (".", "api.example", false),
-            (":443", "api.example", false),
-            ("192.0.2.1", "192.0.2.1", true),
-            ("192.0.2.1:443", "192.0.2.1", true),
-            ("2.1", "192.0.2.1", false),
-            ("2001:db8::1", "2001:db8::1", true),
-            ("2001:db8:0::1", "2001:db8::1", true),
-            ("[2001:db8::1]", "2001:db8::1", true),
-            ("[2001:db8::1]:443", "2001:db8::1", true),
-            ("[2001:db8::1]:80", "2001:db8::1", false),
-            ("2001:db8::2", "2001:db8::1", false),
-        ] {
-            assert_eq!(exempts(entry, host, 443), expected, "{entry:?} for {host}");
-        }
-    }
-}

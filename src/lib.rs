@@ -85,6 +85,7 @@ mod model_tests;
 mod patch;
 mod personal_data;
 mod pool;
+mod proxy;
 mod redact;
 #[cfg(test)]
 mod redact_tests;
@@ -92,6 +93,7 @@ mod resolver;
 mod retry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tls;
 mod update;
 mod url;
 

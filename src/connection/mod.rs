@@ -44,8 +44,8 @@ pub(crate) use self::coalesce::Truncated;
 pub(crate) use self::coalesce::remove_cookie;
 use self::record::RequireCloseNotify;
 use self::tcp::TcpTransport;
-use crate::config::tls;
 use crate::resolver::Resolver;
+use crate::tls;
 
 /// What the connections of one Config have in common.
 #[derive(Debug)]
