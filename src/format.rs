@@ -11,8 +11,9 @@ use time::{Date, Month};
 
 /// One thing that is wrong with a setting, an id or a patch.
 ///
-/// Its [`Display`](fmt::Display) is [`field`](Self::field) and [`rule`](Self::rule).
-/// Neither holds the value that was rejected.
+/// Its [`Display`](fmt::Display) is [`field`](Self::field) and [`rule`](Self::rule),
+/// with the name of the header between them where the field is `header`. None of
+/// them holds the value that was rejected.
 ///
 /// # Example
 ///
@@ -28,15 +29,29 @@ use time::{Date, Month};
 /// );
 /// assert_eq!(violation.to_string(), format!("{} {}", violation.field(), violation.rule()));
 /// ```
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Violation {
     field: &'static str,
+    /// Which header it is about, where the field may be set many times.
+    name: Option<Box<str>>,
     rule: &'static str,
 }
 
 impl Violation {
     pub(crate) const fn new(field: &'static str, rule: &'static str) -> Self {
-        Self { field, rule }
+        Self {
+            field,
+            name: None,
+            rule,
+        }
+    }
+
+    /// A violation of one of many values of a field. The message shows `name`.
+    pub(crate) fn named(field: &'static str, name: &str, rule: &'static str) -> Self {
+        Self {
+            name: Some(name.into()),
+            ..Self::new(field, rule)
+        }
     }
 
     /// Returns the name of the field, setting or environment variable: `phone_number`,
@@ -55,9 +70,23 @@ impl Violation {
     }
 }
 
+impl fmt::Debug for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Violation");
+        debug.field("field", &self.field);
+        if let Some(name) = &self.name {
+            debug.field("name", name);
+        }
+        debug.field("rule", &self.rule).finish()
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.field, self.rule)
+        match &self.name {
+            Some(name) => write!(f, "{} {name} {}", self.field, self.rule),
+            None => write!(f, "{} {}", self.field, self.rule),
+        }
     }
 }
 
