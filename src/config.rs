@@ -12,7 +12,7 @@ use crate::format::{self, Violation};
 use crate::pool::Pool;
 use crate::proxy::{checked_proxy, env_proxy, env_text};
 use crate::tls::{self, HAS_TLS, NO_TLS};
-use crate::url::{self, BaseUrl};
+use crate::url::{self, Url};
 
 /// The settings of calls to the API, checked, and the connections that they
 /// share.
@@ -40,7 +40,7 @@ struct Settings {
     network: Arc<Network>,
     pool: Pool,
     api_key: String,
-    base_url: BaseUrl,
+    base_url: Url,
     authorization: HeaderValue,
     user_agent: HeaderValue,
     timeout: Duration,
@@ -176,7 +176,7 @@ impl fmt::Debug for Config {
 #[must_use]
 pub struct ConfigBuilder {
     api_key: Result<String, Violation>,
-    base_url: Result<BaseUrl, Violation>,
+    base_url: Result<Url, Violation>,
     auth_scheme: AuthScheme,
     timeout: Duration,
     connect_timeout: Duration,
@@ -192,7 +192,7 @@ pub struct ConfigBuilder {
 enum ProxySetting {
     Environment,
     Never,
-    Url(Result<BaseUrl, Violation>),
+    Url(Result<Url, Violation>),
 }
 
 impl ConfigBuilder {
@@ -431,7 +431,7 @@ fn checked_key(field: &'static str, key: String) -> Result<String, Violation> {
     }
 }
 
-fn checked_base_url(field: &'static str, url: &str) -> Result<BaseUrl, Violation> {
+fn checked_base_url(field: &'static str, url: &str) -> Result<Url, Violation> {
     match url::base_url(url) {
         Ok(url) if url.tls && !HAS_TLS => Err(NO_TLS),
         checked => checked,
@@ -450,7 +450,7 @@ fn checked_system_roots(asked: bool) -> Result<(), Violation> {
     Ok(())
 }
 
-fn ureq_proxy(url: &BaseUrl) -> Result<ureq::Proxy, Error> {
+fn ureq_proxy(url: &Url) -> Result<ureq::Proxy, Error> {
     ureq::Proxy::new(&url.text).map_err(|_| refused("proxy", "must be a URL"))
 }
 

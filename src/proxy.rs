@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use crate::format::Violation;
 use crate::tls::{HAS_TLS, NO_TLS};
-use crate::url::{self, BaseUrl};
+use crate::url::{self, Url};
 
-pub(crate) fn checked_proxy(field: &'static str, url: &str) -> Result<BaseUrl, Violation> {
+pub(crate) fn checked_proxy(field: &'static str, url: &str) -> Result<Url, Violation> {
     match url::proxy(url) {
         Ok(url) if url.tls && !HAS_TLS => Err(NO_TLS),
         checked => checked,
@@ -31,7 +31,7 @@ pub(crate) fn env_text(name: &'static str) -> Result<Option<String>, Violation> 
 ///
 /// Never `HTTP_PROXY`: a CGI program gets that one from its client's `Proxy`
 /// header (httpoxy, CVE-2016-5385).
-pub(crate) fn env_proxy(url: &BaseUrl) -> Result<Option<BaseUrl>, Violation> {
+pub(crate) fn env_proxy(url: &Url) -> Result<Option<Url>, Violation> {
     if url.is_loopback() || is_exempt(&url.host, url.port) {
         return Ok(None);
     }

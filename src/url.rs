@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::format::{Checked, is_label};
+use crate::format::{Rule, is_label};
 
 /// A base URL or a proxy's URL that was checked.
 ///
@@ -10,7 +10,7 @@ use crate::format::{Checked, is_label};
 /// no `/api/v1`; a proxy's holds its user name and password as they were
 /// written.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct BaseUrl {
+pub(crate) struct Url {
     /// The URL in its normal form.
     pub(crate) text: String,
     /// Whether it is `https`.
@@ -21,7 +21,7 @@ pub(crate) struct BaseUrl {
     pub(crate) port: u16,
 }
 
-impl BaseUrl {
+impl Url {
     /// Whether the host is this machine, by its name or address alone.
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
@@ -32,7 +32,7 @@ impl BaseUrl {
 ///
 /// `https` anywhere; `http` only to this machine, since the key travels in a
 /// header. A path is kept, for gateways.
-pub(crate) fn base_url(value: &str) -> Checked<BaseUrl> {
+pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
     if value.len() > 2048 {
         return Err("must be at most 2048 bytes long");
     }
@@ -60,8 +60,8 @@ pub(crate) fn base_url(value: &str) -> Checked<BaseUrl> {
         .strip_suffix("/api/v1")
         .unwrap_or(path)
         .trim_end_matches('/');
-    url_path(path)?;
-    Ok(BaseUrl {
+    check_path(path)?;
+    Ok(Url {
         text: format!(
             "{}://{}{path}",
             if tls { "https" } else { "http" },
@@ -75,7 +75,7 @@ pub(crate) fn base_url(value: &str) -> Checked<BaseUrl> {
 
 /// A CONNECT proxy's URL: `http` (also where no scheme is written) or
 /// `https`, a host, a port, perhaps a user name and password.
-pub(crate) fn proxy(value: &str) -> Checked<BaseUrl> {
+pub(crate) fn proxy(value: &str) -> Result<Url, Rule> {
     if value.is_empty() || !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
         return Err("must be a URL like http://proxy.example:3128, in visible ASCII");
     }
@@ -106,7 +106,7 @@ pub(crate) fn proxy(value: &str) -> Checked<BaseUrl> {
         return Err("must have user name and password %-encoded, as UTF-8");
     }
     let (host, port) = host_and_port(address)?;
-    Ok(BaseUrl {
+    Ok(Url {
         text: format!("{}://{authority}", if tls { "https" } else { "http" }),
         tls,
         host: host.to_ascii_lowercase(),
@@ -127,7 +127,7 @@ fn scheme(url: &str) -> Option<(bool, &str)> {
 
 /// Splits an authority without user info into host, without brackets, and
 /// port.
-fn host_and_port(authority: &str) -> Checked<(&str, Option<u16>)> {
+fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Rule> {
     const HOST: &str = "must have a host name, an IPv4 address or an [IPv6] address";
     let (host, rest) = match authority.strip_prefix('[') {
         Some(bracketed) => {
@@ -158,7 +158,7 @@ fn host_and_port(authority: &str) -> Checked<(&str, Option<u16>)> {
         .ok_or("must have a port from 1 to 65535 after the `:`, or neither")
 }
 
-fn url_path(path: &str) -> Checked {
+fn check_path(path: &str) -> Result<(), Rule> {
     if !path.bytes().all(is_path_byte) || !percent_encoded(path) {
         return Err("must have a path of URL characters, all others %-encoded");
     }
