@@ -37,7 +37,8 @@ pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
         return Err("must be at most 2048 bytes long");
     }
     if !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
-        return Err("must be visible ASCII only: a host name in its xn-- form, a path %-encoded");
+        return Err("must be visible ASCII only, with the path %-encoded: \
+             host names in other scripts are not supported");
     }
     let (tls, rest) =
         scheme(value).ok_or("must start with `https://`, or with `http://` for this machine")?;
@@ -49,6 +50,11 @@ pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
         return Err("must have no user name or password: the API takes the key in a header");
     }
     let (host, port) = host_and_port(authority)?;
+    // With `ureq/cookies` on, as any crate of a program may have it, ureq panics
+    // at hosts that IDNA refuses, and which those are takes tables to tell.
+    if host.split('.').any(is_punycode) {
+        return Err("must have no `xn--` label in its host name, which is not supported");
+    }
     if !tls && !is_loopback(host) {
         return Err(
             "must start with `https://`: http would show the key to the network, \
@@ -75,6 +81,9 @@ pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
 
 /// A CONNECT proxy's URL: `http` (also where no scheme is written) or
 /// `https`, a host, a port, perhaps a user name and password.
+///
+/// Its host may have `xn--` labels: no URL parser but ours sees it, and who must
+/// use a proxy cannot choose its name.
 pub(crate) fn proxy(value: &str) -> Result<Url, Rule> {
     if value.is_empty() || !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
         return Err("must be a URL like http://proxy.example:3128, in visible ASCII");
@@ -128,34 +137,60 @@ fn scheme(url: &str) -> Option<(bool, &str)> {
 /// Splits an authority without user info into host, without brackets, and
 /// port.
 fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Rule> {
-    const HOST: &str = "must have a host name, an IPv4 address or an [IPv6] address";
     let (host, rest) = match authority.strip_prefix('[') {
-        Some(bracketed) => {
-            let (host, rest) = bracketed.split_once(']').ok_or(HOST)?;
-            host.parse::<Ipv6Addr>().map_err(|_| HOST)?;
-            (host, rest)
-        }
+        Some(bracketed) => bracketed.split_once(']').ok_or(NO_HOST)?,
         None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
+    let port = match rest.strip_prefix(':') {
+        None if rest.is_empty() => None,
+        digits => digits
+            .filter(|port| port.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|port| port.parse().ok())
+            .filter(|port| *port != 0)
+            .ok_or("must have a port from 1 to 65535 after the `:`, or neither")
+            .map(Some)?,
+    };
+    if authority.starts_with('[') {
+        host.parse::<Ipv6Addr>().map_err(|_| NO_HOST)?;
+    } else {
+        check_host(host)?;
+    }
+    Ok((host, port))
+}
+
+/// Checks a host name or an IPv4 address.
+fn check_host(host: &str) -> Result<(), Rule> {
     // A name may end in the dot of the root, and label with `_` in private zones.
     let name = host.strip_suffix('.').unwrap_or(host);
-    if !authority.starts_with('[')
-        && (name.len() > 253
-            || !name
-                .split('.')
-                .all(|label| is_label(&label.replace('_', "x"))))
-    {
-        return Err(HOST);
+    let valid = |label: &str| is_label(&label.replace('_', "x"));
+    if name.len() > 253 || !name.split('.').all(valid) {
+        return Err(NO_HOST);
     }
-    if rest.is_empty() {
-        return Ok((host, None));
+    // The URL Standard reads a host that ends in a number as an IPv4 address,
+    // the system's resolver reads `127.1` as one, and no top-level domain
+    // begins with a digit: so it is one as everybody writes it, or a mistake.
+    if name.rsplit('.').next().is_some_and(is_number) && host.parse::<Ipv4Addr>().is_err() {
+        return Err(
+            "must have a host name, or an IPv4 address of four decimal numbers: \
+                    the last part of a name is no number",
+        );
     }
-    rest.strip_prefix(':')
-        .filter(|port| port.bytes().all(|b| b.is_ascii_digit()))
-        .and_then(|port| port.parse().ok())
-        .filter(|port| *port != 0)
-        .map(|port| (host, Some(port)))
-        .ok_or("must have a port from 1 to 65535 after the `:`, or neither")
+    Ok(())
+}
+
+/// Whether a label of a host name is a number, decimal or `0x` for
+/// hexadecimal.
+fn is_number(label: &str) -> bool {
+    label.bytes().all(|b| b.is_ascii_digit())
+        || label.get(..2).is_some_and(|s| s.eq_ignore_ascii_case("0x"))
+}
+
+/// Whether a label of a host name is in Punycode, for a name in another
+/// script.
+fn is_punycode(label: &str) -> bool {
+    label
+        .get(..4)
+        .is_some_and(|s| s.eq_ignore_ascii_case("xn--"))
 }
 
 fn check_path(path: &str) -> Result<(), Rule> {
@@ -210,6 +245,8 @@ fn is_loopback(host: &str) -> bool {
         || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
         || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
 }
+
+const NO_HOST: Rule = "must have a host name, an IPv4 address or an [IPv6] address";
 
 #[cfg(test)]
 mod tests {
@@ -266,7 +303,64 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_that_could_be_read_in_two_ways_is_refused() {
+    fn a_host_that_ends_in_a_number_is_an_ipv4_address() {
+        const RULE: Rule = "must have a host name, or an IPv4 address of four decimal numbers: \
+                            the last part of a name is no number";
+        for (host, expected) in [
+            ("192.0.2.7", Ok(())),
+            ("0.0.0.0", Ok(())),
+            ("255.255.255.255", Ok(())),
+            ("7.example", Ok(())),
+            ("a.7b", Ok(())),
+            ("a.b7", Ok(())),
+            ("a.1_2", Ok(())),
+            ("a.0b", Ok(())),
+            ("256.1.1.1", Err(RULE)),
+            ("1.2.3.4.5", Err(RULE)),
+            ("1.2.3", Err(RULE)),
+            ("01.2.3.4", Err(RULE)),
+            ("192.0.2.7.", Err(RULE)),
+            ("gateway.42", Err(RULE)),
+            ("gateway.42.", Err(RULE)),
+            ("999999999999", Err(RULE)),
+            ("0", Err(RULE)),
+            ("api.0x", Err(RULE)),
+            ("api.0X1f", Err(RULE)),
+            ("api.0xyz", Err(RULE)),
+            ("0x7f.0.0.1", Err(RULE)),
+            ("0x7f000001", Err(RULE)),
+        ] {
+            let url = format!("https://{host}:1/x");
+            assert_eq!(base_url(&url).map(drop), expected, "{url}");
+            assert_eq!(proxy(&format!("{host}:1")).map(drop), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn no_label_of_the_api_is_punycode() {
+        for (host, expected) in [
+            ("xn.example", true),
+            ("xn-a.example", true),
+            ("axn--b.example", true),
+            ("a--b.example", true),
+            ("xn--a.example", false),
+            ("xn--.example", false),
+            ("XN--bcher-kva.example", false),
+            ("api.xN--bcher-kva.example.", false),
+            ("example.xn--p1ai", false),
+            ("localhost.xn--p1ai", false),
+        ] {
+            assert_eq!(
+                base_url(&format!("https://{host}")).is_ok(),
+                expected,
+                "{host}"
+            );
+        }
+        assert!(proxy("proxy.xn--bcher-kva.example:3128").is_ok());
+    }
+
+    #[test]
+    fn an_authority_with_two_readings_is_rejected() {
         for url in [
             "http://localhost@example.com",
             "http://localhost:80@example.com",
@@ -280,6 +374,8 @@ mod tests {
             "http://[::1%25lo]",
             "http://::1",
             "http://127.1",
+            "http://127.0.0.1.",
+            "http://localhost.",
             "http://2130706433",
             "http://0x7f.0.0.1",
             "http://localhost:80:80",

@@ -127,6 +127,8 @@ fn proxies_are_refused_with_what_would_be_right() {
     const PATH: &str = "must have no path, query or fragment";
     const USER: &str = "must have user name and password %-encoded, as UTF-8";
     const HOST: &str = "must have a host name, an IPv4 address or an [IPv6] address";
+    const NUMBER: &str = "must have a host name, or an IPv4 address of four decimal numbers: \
+                          the last part of a name is no number";
     const PORT: &str = "must have a port from 1 to 65535 after the `:`, or neither";
     const LONG: &str = "must be at most 2048 bytes long";
     let long = "p".repeat(2049);
@@ -165,6 +167,8 @@ fn proxies_are_refused_with_what_would_be_right() {
         ("http://", Some(HOST)),
         ("http://:3128", Some(HOST)),
         ("http://[::1", Some(HOST)),
+        ("http://192.0.2:8080", Some(NUMBER)),
+        ("http://proxy.xn--bcher-kva.example:3128", None),
         ("http://pro|xy", Some(HOST)),
         ("http://proxy.example:99999", Some(PORT)),
         ("http://proxy.example:0", Some(PORT)),
@@ -273,8 +277,8 @@ fn from_env_takes_key_and_url_from_the_environment() {
         ),
         (
             vec![("SOAP_API_URL", " ")],
-            "SOAP_API_KEY must be set to your API key; SOAP_API_URL must be visible ASCII only: \
-             a host name in its xn-- form, a path %-encoded",
+            "SOAP_API_KEY must be set to your API key; SOAP_API_URL must be visible ASCII only, \
+             with the path %-encoded: host names in other scripts are not supported",
         ),
     ] {
         assert_eq!(in_child("from_env", &variables), expected, "{variables:?}");

@@ -402,6 +402,10 @@ fn user_agents_are_rejected_with_a_rule() {
 
 #[test]
 fn hosts_of_base_urls_are_rejected_with_a_rule() {
+    const NUMBER: &str = "base_url must have a host name, or an IPv4 address of four decimal \
+                          numbers: the last part of a name is no number";
+    const PUNYCODE: &str =
+        "base_url must have no `xn--` label in its host name, which is not supported";
     const CLEAR: &str = "base_url must start with `https://`: http would show the key to the \
         network, and is for localhost, 127.0.0.0/8 and [::1] only";
     const HOST: &str = "base_url must have a host name, an IPv4 address or an [IPv6] address";
@@ -438,10 +442,10 @@ fn hosts_of_base_urls_are_rejected_with_a_rule() {
             ("http://xlocalhost", Some(CLEAR)),
             ("http://128.0.0.1", Some(CLEAR)),
             ("http://126.255.255.255", Some(CLEAR)),
-            ("http://127.1", Some(CLEAR)),
-            ("http://127.0.0.01", Some(CLEAR)),
-            ("http://2130706433", Some(CLEAR)),
-            ("http://0x7f.0.0.1", Some(CLEAR)),
+            ("http://127.1", Some(NUMBER)),
+            ("http://127.0.0.01", Some(NUMBER)),
+            ("http://2130706433", Some(NUMBER)),
+            ("http://0x7f.0.0.1", Some(NUMBER)),
             ("http://[::]", Some(CLEAR)),
             ("http://[::2]", Some(CLEAR)),
             ("http://[::ffff:127.0.0.1]", Some(CLEAR)),
@@ -458,6 +462,11 @@ fn hosts_of_base_urls_are_rejected_with_a_rule() {
             ("https://[127.0.0.1]", Some(HOST)),
             ("https://[fe80::1%25eth0]", Some(HOST)),
             ("https://2001:db8::1", Some(PORT)),
+            ("https://256.1.1.1", Some(NUMBER)),
+            ("https://gateway.42", Some(NUMBER)),
+            ("https://api.0x", Some(NUMBER)),
+            ("https://xn--a.example", Some(PUNYCODE)),
+            ("https://api.XN--bcher-kva.example", Some(PUNYCODE)),
             (&format!("https://{label}.example"), None),
             (&format!("https://{label}d.example"), Some(HOST)),
             (
@@ -476,8 +485,8 @@ fn base_urls_are_rejected_with_a_rule() {
     const QUERY: &str = "base_url must have no query and no fragment";
     const DOTS: &str = "base_url must have no `.` or `..` in its path";
     const PATH: &str = "base_url must have a path of URL characters, all others %-encoded";
-    const ASCII: &str =
-        "base_url must be visible ASCII only: a host name in its xn-- form, a path %-encoded";
+    const ASCII: &str = "base_url must be visible ASCII only, with the path %-encoded: \
+                         host names in other scripts are not supported";
     let of_length = |n: usize| format!("https://a.example/{}", "p".repeat(n - 18));
     check_messages(
         base_url,
