@@ -1,5 +1,7 @@
 //! Settings, checked once and turned into one ready agent.
 
+use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +10,10 @@ use ureq::http::HeaderValue;
 
 use crate::connection::Network;
 use crate::error::Error;
-use crate::format::{self, Violation};
+use crate::format::{self, NOT_UTF8, Violation};
 use crate::pool::Pool;
-use crate::proxy::{checked_proxy, env_proxy, env_text};
-use crate::tls::{self, HAS_TLS, NO_TLS};
+use crate::proxy;
+use crate::tls;
 use crate::url::{self, Url};
 
 /// The settings of calls to the API, checked, and the connections that they
@@ -305,7 +307,7 @@ impl ConfigBuilder {
     /// stands for its subdomains too, with or without a leading dot; `*` for
     /// all).
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = ProxySetting::Url(checked_proxy("proxy", &url.into()));
+        self.proxy = ProxySetting::Url(proxy::check("proxy", &url.into()));
         self
     }
 
@@ -340,7 +342,7 @@ impl ConfigBuilder {
     pub fn build(self) -> Result<Config, Error> {
         let proxy = match (self.proxy, &self.base_url) {
             (ProxySetting::Url(url), _) => url.map(Some),
-            (ProxySetting::Environment, Ok(url)) => env_proxy(url),
+            (ProxySetting::Environment, Ok(url)) => proxy::from_env(url, variable),
             // Whether the environment's proxy applies, the host decides.
             (ProxySetting::Environment, Err(_)) | (ProxySetting::Never, _) => Ok(None),
         };
@@ -433,7 +435,7 @@ fn checked_key(field: &'static str, key: String) -> Result<String, Violation> {
 
 fn checked_base_url(field: &'static str, url: &str) -> Result<Url, Violation> {
     match url::base_url(url) {
-        Ok(url) if url.tls && !HAS_TLS => Err(NO_TLS),
+        Ok(url) if url.tls && !tls::ENABLED => Err(tls::NOT_ENABLED),
         checked => checked,
     }
     .map_err(|rule| Violation::new(field, rule))
@@ -448,6 +450,17 @@ fn checked_system_roots(asked: bool) -> Result<(), Violation> {
         ));
     }
     Ok(())
+}
+
+/// An environment variable that is set and not empty.
+fn variable(name: &'static str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The text of an environment variable.
+fn env_text(name: &'static str) -> Result<Option<String>, Violation> {
+    let text = variable(name).map(OsString::into_string).transpose();
+    text.map_err(|_| Violation::new(name, NOT_UTF8))
 }
 
 fn ureq_proxy(url: &Url) -> Result<ureq::Proxy, Error> {

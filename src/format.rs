@@ -156,8 +156,7 @@ pub(crate) const NUMBER_KEY: &str = "$serde_json::private::Number";
 /// What a value must be, without the field's name.
 pub(crate) type Rule = &'static str;
 
-/// What a check of a URL returns.
-pub(crate) type Checked<T = ()> = Result<T, Rule>;
+pub(crate) const NOT_UTF8: Rule = "must be UTF-8";
 
 /// A customer's id: `cus_` and 1 to 128 ASCII letters or digits.
 ///

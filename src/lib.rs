@@ -86,6 +86,8 @@ mod patch;
 mod personal_data;
 mod pool;
 mod proxy;
+#[cfg(test)]
+mod proxy_tests;
 mod redact;
 #[cfg(test)]
 mod redact_tests;

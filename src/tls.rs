@@ -2,8 +2,8 @@
 
 pub(crate) use backend::{Connector, configure, specific_roots};
 
-pub(crate) const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
-pub(crate) const NO_TLS: &str = "needs TLS, which this build lacks: \
+pub(crate) const ENABLED: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
+pub(crate) const NOT_ENABLED: &str = "needs TLS, which this build lacks: \
                       enable the crate's feature `rustls` or `native-tls`";
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -91,7 +91,7 @@ mod backend {
     use ureq::typestate::AgentScope;
     use ureq::unversioned::transport::{ConnectionDetails, Either, Transport};
 
-    use super::NO_TLS;
+    use super::NOT_ENABLED;
     use crate::format::Violation;
 
     /// Stands where the connector of a TLS backend would: ureq refuses `https`
@@ -112,7 +112,7 @@ mod backend {
     }
 
     pub(crate) fn specific_roots(_: &[u8]) -> Result<Infallible, Violation> {
-        Err(Violation::new("root_certificates", NO_TLS))
+        Err(Violation::new("root_certificates", NOT_ENABLED))
     }
 
     pub(crate) fn configure(

@@ -335,50 +335,31 @@ mod with_tls {
         let proxied = "https://api-sandbox.paywithsoap.com proxied";
         let direct = "https://api-sandbox.paywithsoap.com direct";
         for (variables, expected) in [
-            (vec![("https_proxy", good)], proxied.into()),
-            (vec![("HTTPS_PROXY", good)], proxied.into()),
-            (vec![("all_proxy", good)], proxied.into()),
-            (vec![("ALL_PROXY", good)], proxied.into()),
+            (vec![("https_proxy", good)], proxied),
+            (vec![("HTTPS_PROXY", good)], proxied),
+            (vec![("all_proxy", good)], proxied),
+            (vec![("ALL_PROXY", good)], proxied),
+            (vec![("HTTP_PROXY", bad)], direct),
+            (vec![("https_proxy", "")], direct),
+            (vec![("https_proxy", good), ("ALL_PROXY", bad)], proxied),
             (
-                vec![("HTTP_PROXY", bad), ("http_proxy", bad)],
-                direct.into(),
-            ),
-            (vec![("https_proxy", "")], direct.into()),
-            (vec![("https_proxy", bad)], format!("https_proxy {BAD}")),
-            (vec![("HTTPS_PROXY", bad)], format!("HTTPS_PROXY {BAD}")),
-            (vec![("all_proxy", bad)], format!("all_proxy {BAD}")),
-            (vec![("ALL_PROXY", bad)], format!("ALL_PROXY {BAD}")),
-            (
-                vec![("https_proxy", bad), ("HTTPS_PROXY", good)],
-                format!("https_proxy {BAD}"),
-            ),
-            // Only the chosen one can be a violation.
-            (
-                vec![("https_proxy", good), ("HTTPS_PROXY", bad)],
-                proxied.into(),
+                vec![("HTTPS_PROXY", bad), ("all_proxy", good)],
+                &format!("HTTPS_PROXY {BAD}"),
             ),
             (
-                vec![("HTTPS_PROXY", good), ("all_proxy", bad)],
-                proxied.into(),
-            ),
-            (
-                vec![("all_proxy", good), ("ALL_PROXY", bad)],
-                proxied.into(),
-            ),
-            (
-                vec![("https_proxy", ""), ("HTTPS_PROXY", ""), ("ALL_PROXY", bad)],
-                format!("ALL_PROXY {BAD}"),
-            ),
-            (
-                vec![("ALL_PROXY", "socks5://proxy.example")],
-                "ALL_PROXY must be an http or https proxy: SOCKS is not supported".into(),
-            ),
-            (
-                vec![("HTTPS_PROXY", "not a URL")],
-                "HTTPS_PROXY must be a URL like http://proxy.example:3128, in visible ASCII".into(),
+                vec![("https_proxy", ""), ("ALL_PROXY", bad)],
+                &format!("ALL_PROXY {BAD}"),
             ),
         ] {
-            assert_eq!(in_child("sandbox", &variables), expected, "{variables:?}");
+            let came = in_child("sandbox", &variables);
+            // Names of variables ignore case on Windows, where the first that is
+            // looked up stands for both.
+            let same = if cfg!(windows) {
+                came.eq_ignore_ascii_case(expected)
+            } else {
+                came == expected
+            };
+            assert!(same, "{variables:?}: {came}");
         }
     }
 
@@ -428,40 +409,15 @@ mod with_tls {
     #[test]
     fn no_proxy_exempts_hosts() {
         for (list, url, exempt) in [
-            ("a.example", "https://a.example", true),
-            ("A.Example", "https://a.example", true),
-            ("a.example", "https://A.EXAMPLE.", true),
             ("a.example", "https://soap.a.example", true),
-            (".a.example", "https://a.example", true),
-            (".a.example", "https://soap.a.example", true),
-            ("*.a.example", "https://soap.a.example", true),
-            ("a.example", "https://xa.example", false),
+            (" b.example , .a.example ", "https://A.EXAMPLE.", true),
             ("a.example", "https://a.example.org", false),
-            ("soap.a.example", "https://a.example", false),
-            (" b.example , a.example ", "https://a.example", true),
-            ("b.example,\ta.example\n", "https://a.example", true),
-            (",,", "https://a.example", false),
-            (" , ", "https://a.example", false),
-            (".", "https://a.example", false),
-            (":443", "https://a.example", false),
-            ("", "https://a.example", false),
-            ("*", "https://a.example", true),
-            ("b.example, *", "https://a.example", true),
-            ("a.example:443", "https://a.example", true),
-            ("a.example:8443", "https://a.example", false),
             ("a.example:8443", "https://a.example:8443", true),
-            ("a.example:x", "https://a.example", false),
-            ("a.example:", "https://a.example", false),
-            ("192.0.2.1", "https://192.0.2.1", true),
-            ("192.0.2.1:443", "https://192.0.2.1", true),
-            ("2.1", "https://192.0.2.1", false),
-            (".2.1", "https://192.0.2.1", false),
-            ("2001:db8::1", "https://[2001:db8::1]", true),
-            ("[2001:db8::1]", "https://[2001:DB8::1]", true),
-            ("[2001:db8::1]:443", "https://[2001:db8::1]", true),
-            ("[2001:db8::1]:444", "https://[2001:db8::1]", false),
-            ("::1", "https://[2001:db8::1]", false),
-            ("b\u{FC}cher.example,a.example", "https://a.example", true),
+            ("192.0.2.0/24", "https://192.0.2.1", true),
+            ("2001:db8::/32", "https://[2001:db8::1]", true),
+            ("10.0.0.0/99", "https://10.0.0.1", false),
+            ("*", "https://a.example", true),
+            ("", "https://a.example", false),
         ] {
             for name in ["no_proxy", "NO_PROXY"] {
                 let came = in_child(
