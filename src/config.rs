@@ -347,7 +347,9 @@ impl ConfigBuilder {
             (ProxySetting::Environment, Err(_)) | (ProxySetting::Never, _) => Ok(None),
         };
         let roots = match self.root_certificates {
-            Some(pem) => tls::specific_roots(&pem).map(Some),
+            Some(pem) => tls::roots(&pem)
+                .map(Some)
+                .map_err(|rule| Violation::new("root_certificates", rule)),
             None => Ok(None),
         };
         let system_roots = checked_system_roots(self.system_roots);

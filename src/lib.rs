@@ -83,6 +83,8 @@ pub mod fuzzing;
 #[cfg(test)]
 mod model_tests;
 mod patch;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod pem;
 mod personal_data;
 mod pool;
 mod proxy;

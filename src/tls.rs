@@ -1,70 +1,54 @@
 //! The roots and the backend of the enabled TLS features.
 
-pub(crate) use backend::{Connector, configure, specific_roots};
+pub(crate) use backend::{Connector, configure, roots};
 
+use crate::format::Rule;
+
+/// Whether this build has TLS.
 pub(crate) const ENABLED: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
-pub(crate) const NOT_ENABLED: &str = "needs TLS, which this build lacks: \
-                      enable the crate's feature `rustls` or `native-tls`";
+
+pub(crate) const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
+                                      enable the crate's feature `rustls` or `native-tls`";
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod backend {
     use ureq::config::ConfigBuilder;
-    use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+    use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
     use ureq::typestate::AgentScope;
     #[cfg(not(feature = "rustls"))]
     pub(crate) use ureq::unversioned::transport::NativeTlsConnector as Connector;
     #[cfg(feature = "rustls")]
     pub(crate) use ureq::unversioned::transport::RustlsConnector as Connector;
 
-    use crate::format::Violation;
+    use crate::format::Rule;
+    use crate::pem;
 
-    pub(crate) fn specific_roots(pem: &[u8]) -> Result<RootCerts, Violation> {
-        let refuse = |rule| Violation::new("root_certificates", rule);
-        let mut certificates = Vec::new();
-        for item in parse_pem(pem) {
-            match item {
-                Ok(PemItem::Certificate(certificate)) if is_der(certificate.der()) => {
-                    certificates.push(certificate);
-                }
-                // A key beside the certificates is no root, and does no harm.
-                Ok(PemItem::PrivateKey(_)) => {}
-                // The TLS backends skip what they cannot parse, and would then
-                // trust fewer roots than were given.
-                Ok(_) | Err(_) => {
-                    return Err(refuse(
-                        "must be valid PEM: a block is damaged, or is no certificate",
-                    ));
-                }
-            }
-        }
-        if certificates.is_empty() {
-            return Err(refuse(
-                "must hold at least one PEM block `BEGIN CERTIFICATE`",
-            ));
-        }
+    /// The certificates that are trusted.
+    pub(crate) type Roots = RootCerts;
+
+    /// Reads the certificates of a PEM file.
+    ///
+    /// Each block must be one: ureq and the TLS backends skip what they cannot
+    /// read, and would then trust fewer roots than were given. Whether a backend
+    /// can use a root is not known before a connection is made.
+    pub(crate) fn roots(pem: &[u8]) -> Result<Roots, Rule> {
+        let certificates: Vec<_> = pem::certificate_blocks(pem)?
+            .into_iter()
+            .map(certificate)
+            .collect::<Result<_, _>>()?;
         Ok(certificates.into())
     }
 
-    /// Whether these are the bytes of one DER SEQUENCE, as a certificate's are.
-    fn is_der(bytes: &[u8]) -> bool {
-        let [0x30, length, rest @ ..] = bytes else {
-            return false;
-        };
-        let (length, rest) = match length {
-            0..=0x7F => (usize::from(*length), rest),
-            0x81..=0x83 if rest.len() >= usize::from(length & 0x7F) => {
-                let (length, rest) = rest.split_at(usize::from(length & 0x7F));
-                let length = length.iter().fold(0, |n, b| n << 8 | usize::from(*b));
-                (length, rest)
-            }
-            _ => return false,
-        };
-        length == rest.len()
+    fn certificate(block: &[u8]) -> Result<Certificate<'static>, Rule> {
+        Certificate::from_pem(block)
+            .ok()
+            .filter(|certificate| pem::is_der(certificate.der()))
+            .ok_or("must be valid PEM: a block is damaged, or is no certificate")
     }
 
     pub(crate) fn configure(
         config: ConfigBuilder<AgentScope>,
-        roots: Option<RootCerts>,
+        roots: Option<Roots>,
         system_roots: bool,
     ) -> ConfigBuilder<AgentScope> {
         let rustls = cfg!(feature = "rustls");
@@ -89,17 +73,16 @@ mod backend {
 
     use ureq::config::ConfigBuilder;
     use ureq::typestate::AgentScope;
-    use ureq::unversioned::transport::{ConnectionDetails, Either, Transport};
+    use ureq::unversioned::transport::{self, ConnectionDetails, Either, Transport};
 
-    use super::NOT_ENABLED;
-    use crate::format::Violation;
+    use crate::format::Rule;
 
     /// Stands where the connector of a TLS backend would: ureq refuses `https`
     /// over what it leaves as it is.
     #[derive(Debug, Default)]
     pub(crate) struct Connector(());
 
-    impl<In: Transport> ureq::unversioned::transport::Connector<In> for Connector {
+    impl<In: Transport> transport::Connector<In> for Connector {
         type Out = Either<In, Box<dyn Transport>>;
 
         fn connect(
@@ -111,13 +94,15 @@ mod backend {
         }
     }
 
-    pub(crate) fn specific_roots(_: &[u8]) -> Result<Infallible, Violation> {
-        Err(Violation::new("root_certificates", NOT_ENABLED))
+    pub(crate) type Roots = Infallible;
+
+    pub(crate) fn roots(_: &[u8]) -> Result<Roots, Rule> {
+        Err(super::NOT_ENABLED)
     }
 
     pub(crate) fn configure(
         config: ConfigBuilder<AgentScope>,
-        _: Option<Infallible>,
+        _: Option<Roots>,
         _: bool,
     ) -> ConfigBuilder<AgentScope> {
         config

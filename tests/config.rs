@@ -87,39 +87,6 @@ fn a_build_without_tls_refuses_https() {
 }
 
 #[test]
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-fn root_certificates_must_be_certificates() {
-    const ORDER: &str =
-        "root_certificates must be valid PEM: a block is damaged, or is no certificate";
-    const NONE: &str = "root_certificates must hold at least one PEM block `BEGIN CERTIFICATE`";
-    let block = |label: &str, base64: &str| {
-        format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
-    };
-    for (pem, message) in [
-        (Vec::new(), NONE),
-        (b"\xFF\0".to_vec(), NONE),
-        (b"MIIB".to_vec(), NONE),
-        (block("PRIVATE KEY", "MAA=").into(), NONE),
-        (block("CERTIFICATE", "").into(), ORDER),
-        (block("CERTIFICATE", "AAAA").into(), ORDER),
-        (block("CERTIFICATE", "!!!!").into(), ORDER),
-        // Each block counts, whatever stands before it.
-        (
-            (block("CERTIFICATE", "MAA=") + &block("CERTIFICATE", "AAAA")).into(),
-            ORDER,
-        ),
-        (b"-----BEGIN CERTIFICATE-----\nMAA=\n".to_vec(), ORDER),
-    ] {
-        let shown = String::from_utf8_lossy(&pem).into_owned();
-        let error = local().root_certificates(pem).build();
-        match error {
-            Err(error) => assert_eq!(messages(&error), [message], "{shown}"),
-            Ok(_) => panic!("{shown}: accepted"),
-        }
-    }
-}
-
-#[test]
 fn proxies_are_refused_with_what_would_be_right() {
     const URL: &str = "must be a URL like http://proxy.example:3128, in visible ASCII";
     const SOCKS: &str = "must be an http or https proxy: SOCKS is not supported";

@@ -430,38 +430,6 @@ mod with_tls {
     }
 
     #[test]
-    fn root_certificates_must_be_pem_with_certificates() {
-        let build = |pem: &str| {
-            let cfg = tls::config(([127, 0, 0, 1], 1).into());
-            match cfg.root_certificates(pem).build() {
-                Ok(_) => String::new(),
-                Err(error) => error.to_string(),
-            }
-        };
-        let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
-        assert_eq!(build(&tls::root()), "");
-        assert_eq!(build(&format!("{key}{}", tls::root())), "");
-        for pem in ["", "hello", &key] {
-            assert_eq!(
-                build(pem),
-                "not applied: root_certificates must hold at least one PEM block \
-                 `BEGIN CERTIFICATE`",
-                "{pem}"
-            );
-        }
-        for pem in [
-            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
-        ] {
-            assert_eq!(
-                build(pem),
-                "not applied: root_certificates must be valid PEM: a block is damaged, or is no certificate",
-                "{pem}"
-            );
-        }
-    }
-
-    #[test]
     fn several_root_certificates_are_all_trusted() {
         let addr = tls::serve(tls::good(), whole);
         let both = format!("{}{}", tls::authority("Another CA").pem(), tls::root());

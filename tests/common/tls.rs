@@ -33,6 +33,11 @@ pub(crate) fn root() -> String {
     CA.pem()
 }
 
+/// The same as DER.
+pub(crate) fn root_der() -> Vec<u8> {
+    CA.der().to_vec()
+}
+
 /// What a certificate for `names` says, servers' use included.
 pub(crate) fn params(names: &[&str]) -> CertificateParams {
     let names: Vec<_> = names.iter().map(ToString::to_string).collect();
