@@ -1,4 +1,4 @@
-//! Settings, checked once and turned into one ready agent.
+//! Settings to choose: checked one by one, reported together.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ureq::http::HeaderValue;
 
+use super::{AuthScheme, Config, Settings};
 use crate::connection::Network;
 use crate::error::Error;
 use crate::format::{self, NOT_UTF8, Violation};
@@ -15,159 +16,6 @@ use crate::pool::Pool;
 use crate::proxy;
 use crate::tls;
 use crate::url::{self, Url};
-
-/// The settings of calls to the API, checked, and the connections that they
-/// share.
-///
-/// Cloning is cheap, and clones share their connections: make one `Config` and
-/// keep it. It may be used from many threads at a time.
-///
-/// # Example
-///
-/// ```
-/// use std::time::Duration;
-/// use paywithsoap::Config;
-///
-/// let cfg = Config::builder("not-a-real-key")
-///     .base_url("http://localhost:8080/api/v1/")
-///     .timeout(Duration::from_secs(10))
-///     .build()?;
-/// assert_eq!(cfg.base_url(), "http://localhost:8080");
-/// # Ok::<(), paywithsoap::Error>(())
-/// ```
-#[derive(Clone)]
-pub struct Config(Arc<Settings>);
-
-struct Settings {
-    network: Arc<Network>,
-    pool: Pool,
-    api_key: String,
-    base_url: Url,
-    authorization: HeaderValue,
-    user_agent: HeaderValue,
-    timeout: Duration,
-    connect_timeout: Duration,
-    max_retries: u32,
-    retry_unknown: bool,
-    proxied: bool,
-}
-
-/// How the API key is written into the `Authorization` header.
-///
-/// The API's page contradicts itself: its prose says bearer token, its samples
-/// send the bare key. Both are reported to work.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum AuthScheme {
-    /// `Authorization: Bearer KEY`, the default.
-    Bearer,
-    /// `Authorization: KEY`, as in the page's samples.
-    Raw,
-}
-
-impl Config {
-    /// Settings for the sandbox, `https://api-sandbox.paywithsoap.com`, all
-    /// others at their defaults.
-    ///
-    /// # Errors
-    ///
-    /// As [`ConfigBuilder::build`].
-    pub fn sandbox(api_key: &str) -> Result<Self, Error> {
-        Self::builder(api_key).build()
-    }
-
-    /// Settings for production, `https://api.paywithsoap.com`, all others at
-    /// their defaults.
-    ///
-    /// # Errors
-    ///
-    /// As [`ConfigBuilder::build`].
-    pub fn production(api_key: &str) -> Result<Self, Error> {
-        Self::builder(api_key).production().build()
-    }
-
-    /// Settings from the environment: the key from `SOAP_API_KEY`, the base
-    /// URL from `SOAP_API_URL`, or the sandbox if that is unset.
-    ///
-    /// An empty variable counts as unset.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with violations under the names
-    /// of the variables, where `SOAP_API_KEY` is unset, where one of the two
-    /// is no UTF-8 or not of its format, or where the environment's proxy is
-    /// not usable.
-    pub fn from_env() -> Result<Self, Error> {
-        let mut builder = Self::builder("");
-        builder.api_key = env_text(KEY_VARIABLE).and_then(|key| match key {
-            Some(key) => checked_key(KEY_VARIABLE, key),
-            None => Err(Violation::new(KEY_VARIABLE, "must be set to your API key")),
-        });
-        builder.base_url = env_text(URL_VARIABLE)
-            .and_then(|url| checked_base_url(URL_VARIABLE, url.as_deref().unwrap_or(SANDBOX)));
-        builder.build()
-    }
-
-    /// Settings to choose, for the sandbox unless
-    /// [`base_url`](ConfigBuilder::base_url) or
-    /// [`production`](ConfigBuilder::production) says otherwise.
-    pub fn builder(api_key: &str) -> ConfigBuilder {
-        ConfigBuilder::new(api_key)
-    }
-
-    /// The base URL, without `/` at its end and without `/api/v1`.
-    #[must_use]
-    pub fn base_url(&self) -> &str {
-        &self.0.base_url.text
-    }
-
-    /// The longest that a call takes, retries and all.
-    #[must_use]
-    pub fn timeout(&self) -> Duration {
-        self.0.timeout
-    }
-
-    pub(crate) fn network(&self) -> &Arc<Network> {
-        &self.0.network
-    }
-
-    pub(crate) fn pool(&self) -> &Pool {
-        &self.0.pool
-    }
-
-    pub(crate) fn api_key(&self) -> &str {
-        &self.0.api_key
-    }
-
-    pub(crate) fn authorization(&self) -> &HeaderValue {
-        &self.0.authorization
-    }
-
-    pub(crate) fn user_agent(&self) -> &HeaderValue {
-        &self.0.user_agent
-    }
-
-    pub(crate) fn max_retries(&self) -> u32 {
-        self.0.max_retries
-    }
-
-    pub(crate) fn retry_unknown(&self) -> bool {
-        self.0.retry_unknown
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("base_url", &self.0.base_url.text)
-            .field("timeout", &self.0.timeout)
-            .field("connect_timeout", &self.0.connect_timeout)
-            .field("max_retries", &self.0.max_retries)
-            .field("retry_unknown", &self.0.retry_unknown)
-            .field("proxied", &self.0.proxied)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Settings on their way to a [`Config`].
 ///
@@ -198,7 +46,7 @@ enum ProxySetting {
 }
 
 impl ConfigBuilder {
-    fn new(api_key: &str) -> Self {
+    pub(super) fn new(api_key: &str) -> Self {
         Self {
             api_key: checked_key("api_key", api_key.into()),
             base_url: checked_base_url("base_url", SANDBOX),
@@ -212,6 +60,17 @@ impl ConfigBuilder {
             root_certificates: None,
             system_roots: false,
         }
+    }
+
+    pub(super) fn from_env() -> Self {
+        let mut builder = Self::new("");
+        builder.api_key = env_text(KEY_VARIABLE).and_then(|key| match key {
+            Some(key) => checked_key(KEY_VARIABLE, key),
+            None => Err(Violation::new(KEY_VARIABLE, "must be set to your API key")),
+        });
+        builder.base_url = env_text(URL_VARIABLE)
+            .and_then(|url| checked_base_url(URL_VARIABLE, url.as_deref().unwrap_or(SANDBOX)));
+        builder
     }
 
     /// Sets the URL that `/api/v1/customers/{id}` is put after, with or

@@ -1,0 +1,161 @@
+//! The settings of calls, ready to use.
+
+mod builder;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::HeaderValue;
+
+pub use self::builder::ConfigBuilder;
+use crate::connection::Network;
+use crate::error::Error;
+use crate::pool::Pool;
+use crate::url::Url;
+
+/// The settings of calls to the API, checked, and the connections that they
+/// share.
+///
+/// Cloning is cheap, and clones share their connections: make one `Config` and
+/// keep it. It may be used from many threads at a time.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use paywithsoap::Config;
+///
+/// let cfg = Config::builder("not-a-real-key")
+///     .base_url("http://localhost:8080/api/v1/")
+///     .timeout(Duration::from_secs(10))
+///     .build()?;
+/// assert_eq!(cfg.base_url(), "http://localhost:8080");
+/// # Ok::<(), paywithsoap::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Config(Arc<Settings>);
+
+struct Settings {
+    network: Arc<Network>,
+    pool: Pool,
+    api_key: String,
+    base_url: Url,
+    authorization: HeaderValue,
+    user_agent: HeaderValue,
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_retries: u32,
+    retry_unknown: bool,
+    proxied: bool,
+}
+
+/// How the API key is written into the `Authorization` header.
+///
+/// The API's page contradicts itself: its prose says bearer token, its samples
+/// send the bare key. Both are reported to work.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum AuthScheme {
+    /// `Authorization: Bearer KEY`, the default.
+    Bearer,
+    /// `Authorization: KEY`, as in the page's samples.
+    Raw,
+}
+
+impl Config {
+    /// Settings for the sandbox, `https://api-sandbox.paywithsoap.com`, all
+    /// others at their defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigBuilder::build`].
+    pub fn sandbox(api_key: &str) -> Result<Self, Error> {
+        Self::builder(api_key).build()
+    }
+
+    /// Settings for production, `https://api.paywithsoap.com`, all others at
+    /// their defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`ConfigBuilder::build`].
+    pub fn production(api_key: &str) -> Result<Self, Error> {
+        Self::builder(api_key).production().build()
+    }
+
+    /// Settings from the environment: the key from `SOAP_API_KEY`, the base
+    /// URL from `SOAP_API_URL`, or the sandbox if that is unset.
+    ///
+    /// An empty variable counts as unset.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with violations under the names
+    /// of the variables, where `SOAP_API_KEY` is unset, where one of the two
+    /// is no UTF-8 or not of its format, or where the environment's proxy is
+    /// not usable.
+    pub fn from_env() -> Result<Self, Error> {
+        ConfigBuilder::from_env().build()
+    }
+
+    /// Settings to choose, for the sandbox unless
+    /// [`base_url`](ConfigBuilder::base_url) or
+    /// [`production`](ConfigBuilder::production) says otherwise.
+    pub fn builder(api_key: &str) -> ConfigBuilder {
+        ConfigBuilder::new(api_key)
+    }
+
+    /// The base URL, without `/` at its end and without `/api/v1`.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.0.base_url.text
+    }
+
+    /// The longest that a call takes, retries and all.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
+    pub(crate) fn network(&self) -> &Arc<Network> {
+        &self.0.network
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    pub(crate) fn api_key(&self) -> &str {
+        &self.0.api_key
+    }
+
+    pub(crate) fn authorization(&self) -> &HeaderValue {
+        &self.0.authorization
+    }
+
+    pub(crate) fn user_agent(&self) -> &HeaderValue {
+        &self.0.user_agent
+    }
+
+    pub(crate) fn max_retries(&self) -> u32 {
+        self.0.max_retries
+    }
+
+    pub(crate) fn retry_unknown(&self) -> bool {
+        self.0.retry_unknown
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("base_url", &self.0.base_url.text)
+            .field("timeout", &self.0.timeout)
+            .field("connect_timeout", &self.0.connect_timeout)
+            .field("max_retries", &self.0.max_retries)
+            .field("retry_unknown", &self.0.retry_unknown)
+            .field("proxied", &self.0.proxied)
+            .finish_non_exhaustive()
+    }
+}
