@@ -133,7 +133,7 @@ fn into_cause(error: ureq::Error) -> Cause {
             Box::new(io::Error::new(error.kind(), closed))
         }
         ureq::Error::Io(error) => Box::new(error),
-        #[cfg(feature = "rustls")]
+        #[cfg(feature = "rustls-no-provider")]
         ureq::Error::Rustls(error) => Box::new(error),
         #[cfg(feature = "native-tls")]
         ureq::Error::NativeTls(error) => Box::new(error),

@@ -61,12 +61,38 @@
 //! # Features
 //!
 //! - `rustls` (default): TLS by rustls with ring, and the built-in roots.
-//! - `native-tls`: the system's TLS and roots; with both on, rustls is used.
+//! - `rustls-no-provider`: the same without ring, by the `CryptoProvider` that
+//!   the process has installed; used where neither `rustls` nor `native-tls` is on.
+//! - `native-tls`: the system's TLS and roots, unless `rustls` is on.
 //! - `platform-verifier`: lets rustls use the system's roots, where
 //!   [`system_roots(true)`](ConfigBuilder::system_roots) asks for it.
 //! - `testing`: the in-process test server, for tests of your own program.
 //!
-//! With no TLS feature, an `https` base URL is refused.
+//! With no TLS feature, an `https` base URL is a violation.
+//!
+//! # TLS without a C compiler
+//!
+//! ring is C in part. With `rustls-no-provider` a program brings a provider of
+//! its own; [`rustls-graviola`](https://docs.rs/rustls-graviola) is Rust and
+//! inline assembler, for `x86_64` and `aarch64`:
+//!
+//! ```toml
+//! paywithsoap = { version = "0.1", default-features = false, features = ["rustls-no-provider"] }
+//! rustls-graviola = "0.4"
+//! ```
+//!
+//! The program installs it before its first call, with
+//! `rustls_graviola::default_provider().install_default()`. Where no provider is
+//! installed, ureq panics at the first TLS connection: the one panic that this
+//! crate does not keep from its callers.
+//!
+//! # FIPS
+//!
+//! The provider that a process has installed is preferred to ring, with the
+//! feature `rustls` too. So a program gets the validated module of AWS-LC by its
+//! own dependency on `rustls` with the feature `fips`, and
+//! `rustls::crypto::aws_lc_rs::default_provider().install_default()` before its
+//! first call.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -83,7 +109,7 @@ pub mod fuzzing;
 #[cfg(test)]
 mod model_tests;
 mod patch;
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod pem;
 mod personal_data;
 mod pool;

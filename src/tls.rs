@@ -5,23 +5,28 @@ pub(crate) use backend::{Connector, configure, roots};
 use crate::format::Rule;
 
 /// Whether this build has TLS.
-pub(crate) const ENABLED: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
+pub(crate) const ENABLED: bool = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
 
 pub(crate) const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
                                       enable the crate's feature `rustls` or `native-tls`";
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod backend {
     use ureq::config::ConfigBuilder;
     use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
     use ureq::typestate::AgentScope;
-    #[cfg(not(feature = "rustls"))]
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
     pub(crate) use ureq::unversioned::transport::NativeTlsConnector as Connector;
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "rustls", not(feature = "native-tls")))]
     pub(crate) use ureq::unversioned::transport::RustlsConnector as Connector;
 
     use crate::format::Rule;
     use crate::pem;
+
+    /// Whether the backend is rustls: `rustls` comes before `native-tls`, and that
+    /// before `rustls-no-provider`, so that none of them changes what a build with
+    /// another does.
+    const IS_RUSTLS: bool = cfg!(any(feature = "rustls", not(feature = "native-tls")));
 
     /// The certificates that are trusted.
     pub(crate) type Roots = RootCerts;
@@ -51,13 +56,12 @@ mod backend {
         roots: Option<Roots>,
         system_roots: bool,
     ) -> ConfigBuilder<AgentScope> {
-        let rustls = cfg!(feature = "rustls");
         let roots = match roots {
             Some(roots) => roots,
-            None if rustls && !system_roots => RootCerts::WebPki,
+            None if IS_RUSTLS && !system_roots => RootCerts::WebPki,
             None => RootCerts::PlatformVerifier,
         };
-        let provider = if rustls {
+        let provider = if IS_RUSTLS {
             TlsProvider::Rustls
         } else {
             TlsProvider::NativeTls
@@ -67,7 +71,7 @@ mod backend {
     }
 }
 
-#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+#[cfg(not(any(feature = "rustls-no-provider", feature = "native-tls")))]
 mod backend {
     use std::convert::Infallible;
 

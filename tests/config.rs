@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use paywithsoap::{AuthScheme, Config, ConfigBuilder, CustomerPatch, Error, update_customer};
 
-const HAS_TLS: bool = cfg!(any(feature = "rustls", feature = "native-tls"));
+const HAS_TLS: bool = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
 
 #[test]
 fn every_violation_is_reported_at_once_in_order() {
@@ -70,7 +70,7 @@ fn system_roots_are_had_with_their_feature() {
 }
 
 #[test]
-#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+#[cfg(not(any(feature = "rustls-no-provider", feature = "native-tls")))]
 fn a_build_without_tls_refuses_https() {
     let error = Config::builder("key").no_proxy().build().unwrap_err();
     assert_eq!(
@@ -264,7 +264,7 @@ fn from_env_refuses_variables_that_are_not_utf_8() {
     );
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod with_tls {
     use std::io::{BufRead, BufReader};
     use std::net::TcpListener;

@@ -231,7 +231,7 @@ fn any_timeout_will_do() {
     }
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod with_tls {
     use super::*;
     use crate::common::tls;

@@ -340,7 +340,7 @@ fn endless(
 /// Without TLS only this machine may be called, so that the name is a proxy's.
 fn no_such_name() -> End {
     let cfg = config(([127, 0, 0, 1], 1).into()).timeout(SHORT * 4);
-    let cfg = if cfg!(any(feature = "rustls", feature = "native-tls")) {
+    let cfg = if cfg!(any(feature = "rustls-no-provider", feature = "native-tls")) {
         cfg.base_url("https://no-such-host.invalid")
     } else {
         cfg.proxy("http://no-such-host.invalid:3128")

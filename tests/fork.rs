@@ -48,7 +48,7 @@ fn parent_and_child_never_share_a_connection() {
     assert_apart(&config(addr).build().unwrap());
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 #[test]
 fn nor_do_they_over_tls() {
     use common::tls;

@@ -194,7 +194,7 @@ fn settings(script: Script) -> Vec<ConfigBuilder> {
         plain().proxy(with_password(proxied)),
         plain().proxy(with_password(refusing)),
     ];
-    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
     {
         use common::tls;
 

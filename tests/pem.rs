@@ -1,6 +1,6 @@
 //! PEM files of root certificates: each block is read, or is a violation.
 
-#![cfg(any(feature = "rustls", feature = "native-tls"))]
+#![cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 
 mod common;
 

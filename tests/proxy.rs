@@ -235,7 +235,7 @@ fn a_body_may_last_until_the_tunnel_closes() {
     assert_eq!(End::of(&call(&cfg)), End::Applied);
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod with_tls {
     use std::env;
     use std::io::Read;
@@ -436,6 +436,7 @@ mod with_tls {
     #[test]
     fn a_call_by_the_environment() {
         let Ok(root) = env::var(ROOT) else { return };
+        tls::install_provider();
         let cfg = paywithsoap::Config::builder(KEY)
             .base_url(format!("https://{NAME}"))
             .root_certificates(root)

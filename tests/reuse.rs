@@ -173,7 +173,7 @@ fn many_threads_share_their_connections() {
     assert!(connections <= THREADS + THREADS / 4, "{connections}");
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod with_tls {
     use std::sync::LazyLock;
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+#[cfg(not(any(feature = "rustls-no-provider", feature = "native-tls")))]
 #[test]
 fn https_is_refused_without_a_tls_feature() {
     let error = common::config(([127, 0, 0, 1], 1).into())
@@ -25,7 +25,7 @@ fn https_is_refused_without_a_tls_feature() {
     assert_eq!(violations, [base_url, proxy, roots, system_roots.into()]);
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod with_tls {
     use std::error::Error as _;
     use std::io::{self, Write};
@@ -47,7 +47,7 @@ mod with_tls {
     };
 
     /// Whether rustls does the work; native-tls else.
-    const RUSTLS: bool = cfg!(feature = "rustls");
+    const RUSTLS: bool = cfg!(any(feature = "rustls", not(feature = "native-tls")));
 
     #[test]
     fn every_tls_row_of_the_table_comes_out_as_required() {
@@ -469,10 +469,7 @@ mod with_tls {
         let pem = env::temp_dir().join(format!("paywithsoap-roots-{}.pem", std::process::id()));
         let test = "with_tls::the_systems_roots_are_trusted_where_they_are_asked_for";
         for (roots, trusted) in [
-            (
-                tls::root(),
-                cfg!(any(feature = "platform-verifier", not(feature = "rustls"))),
-            ),
+            (tls::root(), cfg!(feature = "platform-verifier") || !RUSTLS),
             (tls::authority("Another CA").pem(), false),
         ] {
             fs::write(&pem, roots).unwrap();

@@ -149,7 +149,7 @@ fn first_read(base_url: &str, proxy: &str, listener: &TcpListener) -> String {
     receiver.recv().unwrap()
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 #[test]
 fn connect_leaves_in_one_write() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();

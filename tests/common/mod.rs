@@ -50,6 +50,7 @@ where
 
 /// Settings for one attempt at a server on `addr`.
 pub(crate) fn config(addr: SocketAddr) -> ConfigBuilder {
+    tls::install_provider();
     Config::builder(KEY)
         .base_url(format!("http://{addr}"))
         .no_proxy()

@@ -18,6 +18,17 @@ use rustls::{
 
 pub(crate) type Tls = StreamOwned<ServerConnection, TcpStream>;
 
+/// Gives the process a provider where the crate's features bring none.
+pub(crate) fn install_provider() {
+    if cfg!(all(
+        feature = "rustls-no-provider",
+        not(any(feature = "rustls", feature = "native-tls"))
+    )) {
+        // Another test may have been here before.
+        let _ = ring::default_provider().install_default();
+    }
+}
+
 /// What issues the certificates of servers that are in order.
 static CA: LazyLock<CertifiedIssuer<'static, KeyPair>> = LazyLock::new(|| authority("Test CA"));
 
