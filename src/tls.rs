@@ -1,6 +1,6 @@
 //! The roots and the backend of the enabled TLS features.
 
-pub(crate) use backend::{Connector, configure, roots};
+pub(crate) use backend::{Connector, Roots, configure, roots};
 
 use crate::format::Rule;
 

@@ -1,5 +1,6 @@
 //! The base URL of the API, and the URL of a proxy.
 
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::format::{Rule, is_label};
@@ -9,7 +10,7 @@ use crate::format::{Rule, is_label};
 /// Of a base URL, scheme and host are in lower case, with no `/` at the end and
 /// no `/api/v1`; a proxy's holds its user name and password as they were
 /// written.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Url {
     /// The URL in its normal form.
     pub(crate) text: String,
@@ -25,6 +26,19 @@ impl Url {
     /// Whether the host is this machine, by its name or address alone.
     pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
+    }
+}
+
+/// Without the user name and the password of a proxy.
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        write!(f, "\"{scheme}://{host}:{}\"", self.port)
     }
 }
 

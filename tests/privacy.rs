@@ -40,7 +40,8 @@ fn settings_show_no_key_and_no_proxy_password() {
         format!("{builder:?}"),
         "ConfigBuilder { base_url: Ok(\"http://127.0.0.1:8080/gate\"), auth_scheme: Bearer, \
          timeout: 30s, connect_timeout: 5s, max_retries: 2, retry_unknown: false, \
-         user_agent: Ok(None), system_roots: false, .. }"
+         user_agent: Ok(\"paywithsoap/0.1.0\"), \
+         proxy: Url(Ok(\"http://proxy.example:3128\")), system_roots: false, .. }"
     );
     let cfg = builder.build().unwrap();
     assert_silent(&cfg);

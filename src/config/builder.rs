@@ -20,8 +20,8 @@ use crate::url::{self, Url};
 /// Settings on their way to a [`Config`].
 ///
 /// Setters take anything; [`build`](Self::build) reports every problem at once.
-/// Every setter exists in every feature set: what a set cannot do is a
-/// violation.
+/// Their order does not matter, and the last call of each wins. Every setter
+/// exists in every feature set: what a set cannot do is a violation.
 #[derive(Clone)]
 #[must_use]
 pub struct ConfigBuilder {
@@ -32,13 +32,13 @@ pub struct ConfigBuilder {
     connect_timeout: Duration,
     max_retries: u32,
     retry_unknown: bool,
-    user_agent: Result<Option<String>, Violation>,
+    user_agent: Result<HeaderValue, Violation>,
     proxy: ProxySetting,
-    root_certificates: Option<Vec<u8>>,
+    root_certificates: Result<Option<tls::Roots>, Violation>,
     system_roots: bool,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum ProxySetting {
     Environment,
     Never,
@@ -48,29 +48,32 @@ enum ProxySetting {
 impl ConfigBuilder {
     pub(super) fn new(api_key: &str) -> Self {
         Self {
-            api_key: checked_key("api_key", api_key.into()),
-            base_url: checked_base_url("base_url", SANDBOX),
+            api_key: check_key("api_key", api_key.into()),
+            base_url: check_base_url("base_url", SANDBOX),
             auth_scheme: AuthScheme::Bearer,
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
             max_retries: 2,
             retry_unknown: false,
-            user_agent: Ok(None),
+            user_agent: Ok(HeaderValue::from_static(CRATE)),
             proxy: ProxySetting::Environment,
-            root_certificates: None,
+            root_certificates: Ok(None),
             system_roots: false,
         }
     }
 
     pub(super) fn from_env() -> Self {
-        let mut builder = Self::new("");
-        builder.api_key = env_text(KEY_VARIABLE).and_then(|key| match key {
-            Some(key) => checked_key(KEY_VARIABLE, key),
+        let api_key = env_text(KEY_VARIABLE).and_then(|key| match key {
+            Some(key) => check_key(KEY_VARIABLE, key),
             None => Err(Violation::new(KEY_VARIABLE, "must be set to your API key")),
         });
-        builder.base_url = env_text(URL_VARIABLE)
-            .and_then(|url| checked_base_url(URL_VARIABLE, url.as_deref().unwrap_or(SANDBOX)));
-        builder
+        let base_url = env_text(URL_VARIABLE)
+            .and_then(|url| check_base_url(URL_VARIABLE, url.as_deref().unwrap_or(SANDBOX)));
+        Self {
+            api_key,
+            base_url,
+            ..Self::new("")
+        }
     }
 
     /// Sets the URL that `/api/v1/customers/{id}` is put after, with or
@@ -82,7 +85,7 @@ impl ConfigBuilder {
     /// and [`production`](Self::production) wins. Defaults to the sandbox,
     /// `https://api-sandbox.paywithsoap.com`.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = checked_base_url("base_url", &url.into());
+        self.base_url = check_base_url("base_url", &url.into());
         self
     }
 
@@ -148,11 +151,7 @@ impl ConfigBuilder {
     /// header, like `shop/2.1`: 1 to 256 printable ASCII characters. Defaults
     /// to none.
     pub fn user_agent(mut self, product: impl Into<String>) -> Self {
-        let product = product.into();
-        self.user_agent = match format::user_agent(&product) {
-            Ok(()) => Ok(Some(product)),
-            Err(rule) => Err(Violation::new("user_agent", rule)),
-        };
+        self.user_agent = user_agent(&product.into());
         self
     }
 
@@ -163,8 +162,8 @@ impl ConfigBuilder {
     /// `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, read by
     /// [`build`](Self::build). That one is not used for this machine, nor for
     /// hosts that `no_proxy` or `NO_PROXY` lists (separated by commas; a name
-    /// stands for its subdomains too, with or without a leading dot; `*` for
-    /// all).
+    /// stands for its subdomains too, with or without a leading dot; addresses
+    /// may have a prefix length, like `10.0.0.0/8`; `*` for all).
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = ProxySetting::Url(proxy::check("proxy", &url.into()));
         self
@@ -177,10 +176,15 @@ impl ConfigBuilder {
     }
 
     /// Sets the certificates, as PEM, that are trusted instead of any other
-    /// roots. Defaults to those of the TLS backend: Mozilla's, built in, for
+    /// roots.
+    ///
+    /// Every block that begins must be a certificate; text between blocks,
+    /// private keys and a byte order mark are skipped. Defaults to those of the TLS backend: Mozilla's, built in, for
     /// `rustls`; the system's for `native-tls`.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.root_certificates = Some(pem.into());
+        self.root_certificates = tls::roots(&pem.into())
+            .map(Some)
+            .map_err(|rule| Violation::new("root_certificates", rule));
         self
     }
 
@@ -199,74 +203,47 @@ impl ConfigBuilder {
     /// that is not of its format, a proxy of the environment that is not
     /// usable, or a setting that the enabled features cannot serve.
     pub fn build(self) -> Result<Config, Error> {
-        let proxy = match (self.proxy, &self.base_url) {
-            (ProxySetting::Url(url), _) => url.map(Some),
-            (ProxySetting::Environment, Ok(url)) => proxy::from_env(url, variable),
-            // Whether the environment's proxy applies, the host decides.
-            (ProxySetting::Environment, Err(_)) | (ProxySetting::Never, _) => Ok(None),
-        };
-        let roots = match self.root_certificates {
-            Some(pem) => tls::roots(&pem)
-                .map(Some)
-                .map_err(|rule| Violation::new("root_certificates", rule)),
-            None => Ok(None),
-        };
-        let system_roots = checked_system_roots(self.system_roots);
-        match (
-            self.api_key,
-            self.base_url,
-            self.user_agent,
+        let proxy = self.effective_proxy().and_then(ureq_proxy);
+        let mut violations = Violations::default();
+        let api_key = violations.check(self.api_key);
+        let base_url = violations.check(self.base_url);
+        let user_agent = violations.check(self.user_agent);
+        let proxy = violations.check(proxy);
+        let roots = violations.check(self.root_certificates);
+        violations.check(check_system_roots(self.system_roots));
+        let (Some(api_key), Some(base_url), Some(user_agent), Some(proxy), Some(roots), []) = (
+            api_key,
+            base_url,
+            user_agent,
             proxy,
             roots,
-            system_roots,
-        ) {
-            (Ok(api_key), Ok(base_url), Ok(product), Ok(proxy), Ok(roots), Ok(())) => {
-                let config = ureq::Agent::config_builder()
-                    .http_status_as_error(false)
-                    // A PATCH that is redirected would come back as a GET whose
-                    // 200 looks like success, and take the key elsewhere.
-                    .max_redirects(0)
-                    .proxy(proxy.as_ref().map(ureq_proxy).transpose()?)
-                    // Those of a request are set on it; this one is for CONNECT.
-                    .user_agent(CRATE)
-                    .accept("")
-                    .accept_encoding("");
-                let config = tls::configure(config, roots, self.system_roots);
-                let authorization = match self.auth_scheme {
-                    AuthScheme::Bearer => format!("Bearer {api_key}"),
-                    AuthScheme::Raw => api_key.clone(),
-                };
-                let mut authorization = header("api_key", &authorization)?;
-                authorization.set_sensitive(true);
-                let user_agent = match product {
-                    Some(product) => format!("{product} {CRATE}"),
-                    None => CRATE.into(),
-                };
-                Ok(Config(Arc::new(Settings {
-                    network: Network::new(config, self.connect_timeout),
-                    pool: Pool::default(),
-                    authorization,
-                    user_agent: header("user_agent", &user_agent)?,
-                    api_key,
-                    base_url,
-                    timeout: self.timeout,
-                    connect_timeout: self.connect_timeout,
-                    max_retries: self.max_retries,
-                    retry_unknown: self.retry_unknown,
-                    proxied: proxy.is_some(),
-                })))
-            }
-            (api_key, base_url, product, proxy, roots, system_roots) => {
-                let violations = [
-                    api_key.err(),
-                    base_url.err(),
-                    product.err(),
-                    proxy.err(),
-                    roots.err(),
-                    system_roots.err(),
-                ];
-                Err(Error::invalid(violations.into_iter().flatten().collect()))
-            }
+            violations.0.as_slice(),
+        ) else {
+            return Err(Error::invalid(violations.0));
+        };
+        let settings = Settings {
+            proxied: proxy.is_some(),
+            network: network(proxy, roots, self.system_roots, self.connect_timeout),
+            pool: Pool::default(),
+            authorization: authorization(self.auth_scheme, &api_key),
+            api_key,
+            base_url,
+            user_agent,
+            timeout: self.timeout,
+            connect_timeout: self.connect_timeout,
+            max_retries: self.max_retries,
+            retry_unknown: self.retry_unknown,
+        };
+        Ok(Config(Arc::new(settings)))
+    }
+
+    /// The proxy that calls go through, if any.
+    fn effective_proxy(&self) -> Result<Option<Url>, Violation> {
+        match (&self.proxy, &self.base_url) {
+            (ProxySetting::Url(url), _) => url.clone().map(Some),
+            (ProxySetting::Environment, Ok(url)) => proxy::from_env(url, variable),
+            // Whether the environment's proxy applies depends on the host.
+            (ProxySetting::Environment, Err(_)) | (ProxySetting::Never, _) => Ok(None),
         }
     }
 }
@@ -275,34 +252,52 @@ impl fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let base_url = self.base_url.as_ref().map(|url| &url.text);
         f.debug_struct("ConfigBuilder")
-            .field("base_url", &base_url.map_err(Violation::to_string))
+            .field("base_url", &base_url)
             .field("auth_scheme", &self.auth_scheme)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("max_retries", &self.max_retries)
             .field("retry_unknown", &self.retry_unknown)
             .field("user_agent", &self.user_agent)
+            .field("proxy", &self.proxy)
             .field("system_roots", &self.system_roots)
             .finish_non_exhaustive()
     }
 }
 
-fn checked_key(field: &'static str, key: String) -> Result<String, Violation> {
+/// What is wrong with settings, in the order in which they were checked.
+#[derive(Default)]
+struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// Takes the value out of a setting, or notes what is wrong with it.
+    fn check<T>(&mut self, setting: Result<T, Violation>) -> Option<T> {
+        setting.map_err(|violation| self.0.push(violation)).ok()
+    }
+}
+
+fn check_key(field: &'static str, key: String) -> Result<String, Violation> {
     match format::api_key(&key) {
         Ok(()) => Ok(key),
         Err(rule) => Err(Violation::new(field, rule)),
     }
 }
 
-fn checked_base_url(field: &'static str, url: &str) -> Result<Url, Violation> {
+fn check_base_url(field: &'static str, url: &str) -> Result<Url, Violation> {
     match url::base_url(url) {
-        Ok(url) if url.tls && !tls::ENABLED => Err(tls::NOT_ENABLED),
-        checked => checked,
+        Ok(url) if url.tls && !tls::ENABLED => Err(Violation::new(field, tls::NOT_ENABLED)),
+        Ok(url) => Ok(url),
+        Err(rule) => Err(Violation::new(field, rule)),
     }
-    .map_err(|rule| Violation::new(field, rule))
 }
 
-fn checked_system_roots(asked: bool) -> Result<(), Violation> {
+fn user_agent(product: &str) -> Result<HeaderValue, Violation> {
+    let rule = |rule| Violation::new("user_agent", rule);
+    format::user_agent(product).map_err(rule)?;
+    Ok(header_value(&format!("{product} {CRATE}")))
+}
+
+fn check_system_roots(asked: bool) -> Result<(), Violation> {
     if asked && !cfg!(feature = "platform-verifier") {
         return Err(Violation::new(
             "system_roots",
@@ -313,9 +308,18 @@ fn checked_system_roots(asked: bool) -> Result<(), Violation> {
     Ok(())
 }
 
-/// An environment variable that is set and not empty.
-fn variable(name: &'static str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
+fn authorization(scheme: AuthScheme, api_key: &str) -> HeaderValue {
+    let mut value = match scheme {
+        AuthScheme::Bearer => header_value(&format!("Bearer {api_key}")),
+        AuthScheme::Raw => header_value(api_key),
+    };
+    value.set_sensitive(true);
+    value
+}
+
+/// The value of a header, of text whose format was checked before.
+fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("visible ASCII and spaces")
 }
 
 /// The text of an environment variable.
@@ -324,17 +328,35 @@ fn env_text(name: &'static str) -> Result<Option<String>, Violation> {
     text.map_err(|_| Violation::new(name, NOT_UTF8))
 }
 
-fn ureq_proxy(url: &Url) -> Result<ureq::Proxy, Error> {
-    ureq::Proxy::new(&url.text).map_err(|_| refused("proxy", "must be a URL"))
+/// An environment variable that is set and not empty.
+fn variable(name: &'static str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// A header's value, of text whose format was checked before.
-fn header(field: &'static str, value: &str) -> Result<HeaderValue, Error> {
-    HeaderValue::from_str(value).map_err(|_| refused(field, "must be visible ASCII characters"))
+fn ureq_proxy(url: Option<Url>) -> Result<Option<ureq::Proxy>, Violation> {
+    url.map(|url| ureq::Proxy::new(&url.text))
+        .transpose()
+        .map_err(|_| Violation::new("proxy", "must be a URL like http://proxy.example:3128"))
 }
 
-fn refused(field: &'static str, rule: &'static str) -> Error {
-    Error::invalid(vec![Violation::new(field, rule)])
+/// What makes the connections.
+fn network(
+    proxy: Option<ureq::Proxy>,
+    roots: Option<tls::Roots>,
+    system_roots: bool,
+    connect_timeout: Duration,
+) -> Arc<Network> {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        // A PATCH that is redirected would come back as a GET whose
+        // 200 looks like success, and take the key elsewhere.
+        .max_redirects(0)
+        .proxy(proxy)
+        // Those of a request are set on it; this one is for CONNECT.
+        .user_agent(CRATE)
+        .accept("")
+        .accept_encoding("");
+    Network::new(tls::configure(config, roots, system_roots), connect_timeout)
 }
 
 const SANDBOX: &str = "https://api-sandbox.paywithsoap.com";

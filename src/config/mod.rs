@@ -126,16 +126,16 @@ impl Config {
         &self.0.pool
     }
 
-    pub(crate) fn api_key(&self) -> &str {
-        &self.0.api_key
-    }
-
     pub(crate) fn authorization(&self) -> &HeaderValue {
         &self.0.authorization
     }
 
     pub(crate) fn user_agent(&self) -> &HeaderValue {
         &self.0.user_agent
+    }
+
+    pub(crate) fn api_key(&self) -> &str {
+        &self.0.api_key
     }
 
     pub(crate) fn max_retries(&self) -> u32 {
@@ -150,11 +150,11 @@ impl Config {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
-            .field("base_url", &self.0.base_url.text)
+            .field("base_url", &self.base_url())
             .field("timeout", &self.0.timeout)
             .field("connect_timeout", &self.0.connect_timeout)
-            .field("max_retries", &self.0.max_retries)
-            .field("retry_unknown", &self.0.retry_unknown)
+            .field("max_retries", &self.max_retries())
+            .field("retry_unknown", &self.retry_unknown())
             .field("proxied", &self.0.proxied)
             .finish_non_exhaustive()
     }
