@@ -4,13 +4,15 @@
 //! a process of its own: this test binary again, with its one ignored test and
 //! with no variables but those that a case sets.
 
+mod common;
+
 use std::ffi::OsString;
 use std::process::Command;
 use std::time::Duration;
 
 use paywithsoap::{AuthScheme, Config, ConfigBuilder, CustomerPatch, Error, update_customer};
 
-const HAS_TLS: bool = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
+use common::HAS_TLS;
 
 #[test]
 fn every_violation_is_reported_at_once_in_order() {
@@ -142,10 +144,39 @@ fn proxies_are_refused_with_what_would_be_right() {
         ("http://proxy.example:", Some(PORT)),
         (long.as_str(), Some(LONG)),
     ] {
-        let built = local().proxy(url).build();
-        let came = built.as_ref().err().map(messages);
-        let expected = rule.map(|rule| vec![format!("proxy {rule}")]);
-        assert_eq!(came, expected, "{url:?}");
+        // Without TLS, the base URL is a violation besides.
+        let built = Config::builder("key").proxy(url).build();
+        let came = built.as_ref().err().map(messages).unwrap_or_default();
+        let mut came = came.into_iter().filter(|m| m.starts_with("proxy "));
+        assert_eq!(
+            came.next(),
+            rule.map(|rule| format!("proxy {rule}")),
+            "{url:?}"
+        );
+    }
+}
+
+#[test]
+fn no_proxy_sees_the_key() {
+    const CLEAR: &str = "proxy must not be set for an `http` base URL: the proxy would see the key";
+    for base_url in [
+        "http://localhost",
+        "http://127.8.9.10:8080/x",
+        "http://[::1]",
+    ] {
+        for proxy in ["http://proxy.example", "user:pass@127.0.0.1:3128"] {
+            let error = local().base_url(base_url).proxy(proxy).build().unwrap_err();
+            assert_eq!(messages(&error), [CLEAR], "{base_url} by {proxy}");
+            let direct = local().proxy(proxy).base_url(base_url).no_proxy();
+            assert!(direct.build().is_ok(), "{base_url}");
+        }
+    }
+    // What is wrong with the proxy itself comes first.
+    let error = local().proxy("ftp://x").build().unwrap_err();
+    assert_eq!(messages(&error), ["proxy must be an http or https proxy"]);
+    if HAS_TLS {
+        let tunnel = local().base_url("https://localhost").proxy("proxy.example");
+        assert!(tunnel.build().is_ok());
     }
 }
 
@@ -167,11 +198,12 @@ fn the_last_setting_wins() {
         assert_eq!(url(both), "https://api.paywithsoap.com");
         let neither = Config::builder("key");
         assert_eq!(url(neither), "https://api-sandbox.paywithsoap.com");
+        let proxied = Config::builder("key").proxy("ftp://x").proxy("http://x");
+        assert!(proxied.build().is_ok());
     }
     assert!(local().user_agent("").user_agent("shop").build().is_ok());
     assert!(local().user_agent("shop").user_agent("").build().is_err());
     assert!(local().proxy("ftp://x").no_proxy().build().is_ok());
-    assert!(local().proxy("ftp://x").proxy("http://x").build().is_ok());
     assert!(local().no_proxy().proxy("ftp://x").build().is_err());
     assert!(local().root_certificates("x").build().is_err());
     let cfg = local()

@@ -34,21 +34,31 @@ const SECRETS: [&str; 6] = [
 fn settings_show_no_key_and_no_proxy_password() {
     let builder = Config::builder(KEY)
         .base_url("http://127.0.0.1:8080/gate")
-        .proxy(format!("http://ZQXJuser:{PASSWORD}@proxy.example:3128"));
+        .no_proxy();
     assert_silent(&builder);
+    let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
         format!("{builder:?}"),
-        "ConfigBuilder { base_url: Ok(\"http://127.0.0.1:8080/gate\"), auth_scheme: Bearer, \
-         timeout: 30s, connect_timeout: 5s, max_retries: 2, retry_unknown: false, \
-         user_agent: Ok(\"paywithsoap/0.1.0\"), \
-         proxy: Url(Ok(\"http://proxy.example:3128\")), system_roots: false, .. }"
+        format!(
+            "ConfigBuilder {{ base_url: Ok(\"http://127.0.0.1:8080/gate\"), auth_scheme: Bearer, \
+             timeout: 30s, connect_timeout: 5s, max_retries: 2, retry_unknown: false, \
+             user_agent: Ok(\"paywithsoap/{version}\"), \
+             proxy: Never, system_roots: false, .. }}"
+        )
     );
     let cfg = builder.build().unwrap();
     assert_silent(&cfg);
     assert_eq!(
         format!("{cfg:?}"),
         "Config { base_url: \"http://127.0.0.1:8080/gate\", timeout: 30s, connect_timeout: 5s, \
-         max_retries: 2, retry_unknown: false, proxied: true, .. }"
+         max_retries: 2, retry_unknown: false, proxied: false, .. }"
+    );
+    let proxy = Config::builder(KEY).proxy(format!("http://ZQXJ:{PASSWORD}@[::1]"));
+    assert_silent(&proxy);
+    let shown = format!("{proxy:?}");
+    assert!(
+        shown.contains("proxy: Url(Ok(\"http://[::1]:80\"))"),
+        "{shown}"
     );
 }
 

@@ -1,17 +1,24 @@
 //! Proxies for real: CONNECT, by settings and by environment.
+//!
+//! Without TLS there is none, since no proxy may see the key.
+
+#![cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 
 mod common;
 
-use std::io::{self, Write};
+use std::env;
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use paywithsoap::ConfigBuilder;
 
+use common::tls::{self, Tls};
 use common::{
-    End, SHORT, call, config, customer, fin, ok, read_head, read_request, response, rst, serve,
+    End, KEY, LONG, SHORT, call, customer, fin, ok, read_head, read_request, response, rst, serve,
     stall,
 };
 
@@ -52,14 +59,20 @@ fn tunnel(client: TcpStream, server: TcpStream) -> io::Result<()> {
     to_client.shutdown(Shutdown::Write)
 }
 
-/// The API itself, over plain TCP.
+/// A name that only the proxy knows.
+const NAME: &str = "api.example.test";
+
 fn api() -> SocketAddr {
-    serve(|_, mut stream| {
+    tls::serve(tls::server(&tls::params(&[NAME])), |_, mut tls| {
         loop {
-            read_request(&mut stream)?;
-            stream.write_all(&ok())?;
+            read_request(&mut tls)?;
+            tls.write_all(&ok())?;
         }
     })
+}
+
+fn by_name() -> ConfigBuilder {
+    tls::config(([127, 0, 0, 1], 1).into()).base_url(format!("https://{NAME}"))
 }
 
 fn by(proxy: SocketAddr, cfg: ConfigBuilder) -> ConfigBuilder {
@@ -68,15 +81,14 @@ fn by(proxy: SocketAddr, cfg: ConfigBuilder) -> ConfigBuilder {
 
 #[test]
 fn a_call_goes_through_the_proxy_and_keeps_its_tunnel() {
-    let api = api();
-    let (addr, heads) = proxy(api);
-    let cfg = by(addr, config(api)).build().unwrap();
+    let (addr, heads) = proxy(api());
+    let cfg = by(addr, by_name()).build().unwrap();
     for _ in 0..2 {
         assert_eq!(End::of(&call(&cfg)), End::Applied);
     }
     let version = env!("CARGO_PKG_VERSION");
     let head = format!(
-        "CONNECT {api} HTTP/1.1\r\nHost: {api}\r\nUser-Agent: paywithsoap/{version}\r\n\
+        "CONNECT {NAME}:443 HTTP/1.1\r\nHost: {NAME}:443\r\nUser-Agent: paywithsoap/{version}\r\n\
          Proxy-Connection: Keep-Alive\r\n\r\n"
     );
     assert_eq!(*heads.lock().unwrap(), [head]);
@@ -87,11 +99,10 @@ fn a_proxy_gets_the_password_that_it_wants() {
     // us@er:p:s%s
     let authorized =
         |head: &str| head.contains("\r\nProxy-Authorization: Basic dXNAZXI6cDpzJXM=\r\n");
-    let api = api();
-    let (addr, heads) = proxy_for(api, authorized);
-    let cfg = config(api).proxy(format!("http://us%40er:p%3As%25s@{addr}"));
+    let (addr, heads) = proxy_for(api(), authorized);
+    let cfg = by_name().proxy(format!("http://us%40er:p%3As%25s@{addr}"));
     assert_eq!(End::of(&call(&cfg.build().unwrap())), End::Applied);
-    let error = call(&by(addr, config(api)).build().unwrap()).unwrap_err();
+    let error = call(&by(addr, by_name()).build().unwrap()).unwrap_err();
     assert!(!error.is_transient(), "{error:?}");
     assert_eq!(
         format!("{error:?}"),
@@ -164,7 +175,7 @@ fn nothing_was_sent_where_the_tunnel_never_stood() {
                     read_head(&mut stream)?;
                     script(stream)
                 });
-                let cfg = by(addr, config(addr)).timeout(SHORT);
+                let cfg = by(addr, by_name()).timeout(SHORT);
                 call(&cfg.build().unwrap())
             });
             (what, transient, run)
@@ -184,11 +195,11 @@ fn nothing_was_sent_where_the_proxy_cannot_be_reached() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    let error = call(&by(nobody, config(api())).build().unwrap()).unwrap_err();
+    let error = call(&by(nobody, by_name()).build().unwrap()).unwrap_err();
     assert_eq!(common::io_kind(&error), io::ErrorKind::ConnectionRefused);
     assert!(error.is_transient());
     let (nobody, _kept) = common::syn_dropped();
-    let error = call(&by(nobody, config(api())).timeout(SHORT).build().unwrap()).unwrap_err();
+    let error = call(&by(nobody, by_name()).timeout(SHORT).build().unwrap()).unwrap_err();
     assert_eq!(common::io_kind(&error), io::ErrorKind::TimedOut);
     assert!(error.is_transient());
 }
@@ -204,277 +215,231 @@ fn an_answer_that_trickles_in_time_is_waited_for() {
         }
         tunnel(client, TcpStream::connect(api)?)
     });
-    let cfg = by(addr, config(api)).build().unwrap();
+    let cfg = by(addr, by_name()).build().unwrap();
     assert_eq!(End::of(&call(&cfg)), End::Applied);
+}
+
+/// A proxy that is the API too: it follows `script` once TLS stands.
+fn tunnel_to(script: fn(Tls) -> io::Result<()>) -> SocketAddr {
+    let server = tls::server(&tls::params(&[NAME]));
+    serve(move |_, mut client| {
+        read_head(&mut client)?;
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+        let mut tls = tls::accept(&server, client)?;
+        read_request(&mut tls)?;
+        script(tls)
+    })
 }
 
 #[test]
 fn a_tunnel_that_is_cut_leaves_it_unknown() {
-    for reset in [false, true] {
-        let addr = serve(move |_, mut client| {
-            read_head(&mut client)?;
-            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
-            read_request(&mut client)?;
-            if reset { rst(client) } else { fin(&client) }
-        });
-        let cfg = by(addr, config(addr)).build().unwrap();
+    for addr in [
+        tunnel_to(|tls| rst(tls.sock)),
+        tunnel_to(|tls| fin(&tls.sock)),
+    ] {
+        let cfg = by(addr, by_name()).build().unwrap();
         assert_eq!(End::of(&call(&cfg)), End::Lost);
     }
 }
 
 #[test]
 fn a_body_may_last_until_the_tunnel_closes() {
-    let addr = serve(move |_, mut client| {
-        read_head(&mut client)?;
-        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
-        read_request(&mut client)?;
-        write!(client, "HTTP/1.1 200 OK\r\n\r\n{}", customer())?;
-        fin(&client)
+    let addr = tunnel_to(|mut tls| {
+        write!(tls, "HTTP/1.1 200 OK\r\n\r\n{}", customer())?;
+        tls::close(tls)
     });
-    let cfg = by(addr, config(addr)).build().unwrap();
+    let cfg = by(addr, by_name()).build().unwrap();
     assert_eq!(End::of(&call(&cfg)), End::Applied);
 }
 
-#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
-mod with_tls {
-    use std::env;
-    use std::io::Read;
-    use std::process::Command;
-
-    use super::*;
-    use crate::common::tls::{self, Tls};
-    use crate::common::{KEY, LONG};
-
-    /// A name that only the proxy knows.
-    const NAME: &str = "api.example.test";
-
-    fn api_over_tls() -> SocketAddr {
-        tls::serve(tls::server(&tls::params(&[NAME])), |_, mut tls| {
-            loop {
-                read_request(&mut tls)?;
-                tls.write_all(&ok())?;
-            }
-        })
+#[test]
+fn a_proxy_looks_up_the_name_and_sees_nothing_but_tls() {
+    let (addr, heads) = proxy(api());
+    let cfg = by(addr, by_name()).build().unwrap();
+    for _ in 0..2 {
+        assert_eq!(End::of(&call(&cfg)), End::Applied);
     }
+    let heads = heads.lock().unwrap();
+    assert_eq!(heads.len(), 1);
+    assert!(heads[0].starts_with("CONNECT api.example.test:443 HTTP/1.1\r\n"));
+    assert!(!heads[0].contains(KEY));
+}
 
-    fn by_name() -> ConfigBuilder {
-        tls::config(([127, 0, 0, 1], 1).into()).base_url(format!("https://{NAME}"))
-    }
+#[test]
+fn the_certificate_must_be_the_apis_and_not_the_proxys() {
+    let another = tls::serve(tls::good(), |_, mut tls| {
+        let request = read_request(&mut tls)?;
+        panic!("the request arrived: {request:?}")
+    });
+    let (addr, _) = proxy(another);
+    let result = call(&by(addr, by_name()).build().unwrap());
+    assert_eq!(End::of(&result), End::NotSent);
+    assert!(!result.unwrap_err().is_transient());
+}
 
-    #[test]
-    fn a_proxy_looks_up_the_name_and_sees_nothing_but_tls() {
-        let (addr, heads) = proxy(api_over_tls());
-        let cfg = by(addr, by_name()).build().unwrap();
-        for _ in 0..2 {
-            assert_eq!(End::of(&call(&cfg)), End::Applied);
-        }
-        let heads = heads.lock().unwrap();
-        assert_eq!(heads.len(), 1);
-        assert!(heads[0].starts_with("CONNECT api.example.test:443 HTTP/1.1\r\n"));
-        assert!(!heads[0].contains(KEY));
-    }
-
-    #[test]
-    fn the_certificate_must_be_the_apis_and_not_the_proxys() {
-        let another = tls::serve(tls::good(), |_, mut tls| {
-            let request = read_request(&mut tls)?;
-            panic!("the request arrived: {request:?}")
-        });
-        let (addr, _) = proxy(another);
-        let result = call(&by(addr, by_name()).build().unwrap());
-        assert_eq!(End::of(&result), End::NotSent);
-        assert!(!result.unwrap_err().is_transient());
-    }
-
-    #[test]
-    fn nothing_was_sent_where_the_tunnel_ends_before_tls_stands() {
-        for reset in [false, true] {
-            let addr = serve(move |_, mut client| {
-                read_head(&mut client)?;
-                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
-                tls::read_record(&mut client)?;
-                if reset { rst(client) } else { fin(&client) }
-            });
-            let result = call(&by(addr, by_name()).build().unwrap());
-            assert_eq!(End::of(&result), End::NotSent);
-            assert!(result.unwrap_err().is_transient());
-        }
-    }
-
-    #[test]
-    fn a_proxy_that_talks_before_tls_does_is_not_believed() {
+#[test]
+fn nothing_was_sent_where_the_tunnel_ends_before_tls_stands() {
+    for reset in [false, true] {
         let addr = serve(move |_, mut client| {
             read_head(&mut client)?;
-            client.write_all(&[b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), ok()].concat())?;
-            stall(&mut client)
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            tls::read_record(&mut client)?;
+            if reset { rst(client) } else { fin(&client) }
         });
-        let result = call(&by(addr, by_name()).timeout(SHORT).build().unwrap());
+        let result = call(&by(addr, by_name()).build().unwrap());
         assert_eq!(End::of(&result), End::NotSent);
+        assert!(result.unwrap_err().is_transient());
     }
+}
 
-    #[test]
-    fn a_proxy_may_itself_want_tls() {
-        for (cfg, backend) in [
-            (by_name(), api_over_tls()),
-            (
-                tls::config(([127, 0, 0, 1], 1).into()).base_url("http://127.0.0.1:1"),
-                api(),
-            ),
-        ] {
-            let addr = tls::serve(tls::good(), move |_, mut client: Tls| {
-                read_head(&mut client)?;
-                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
-                shuttle(client, TcpStream::connect(backend)?)
-            });
-            let cfg = cfg.proxy(format!("https://{addr}")).build().unwrap();
-            for _ in 0..2 {
-                let result = call(&cfg);
-                assert_eq!(End::of(&result), End::Applied, "{result:?}");
-            }
-        }
+#[test]
+fn a_proxy_that_talks_before_tls_does_is_not_believed() {
+    let addr = serve(move |_, mut client| {
+        read_head(&mut client)?;
+        client.write_all(&[b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), ok()].concat())?;
+        stall(&mut client)
+    });
+    let result = call(&by(addr, by_name()).timeout(SHORT).build().unwrap());
+    assert_eq!(End::of(&result), End::NotSent);
+}
+
+#[test]
+fn a_proxy_may_itself_want_tls() {
+    let backend = api();
+    let addr = tls::serve(tls::good(), move |_, mut client: Tls| {
+        read_head(&mut client)?;
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+        shuttle(client, TcpStream::connect(backend)?)
+    });
+    let cfg = by_name().proxy(format!("https://{addr}")).build().unwrap();
+    for _ in 0..2 {
+        let result = call(&cfg);
+        assert_eq!(End::of(&result), End::Applied, "{result:?}");
     }
+}
 
-    #[test]
-    fn a_proxys_certificate_is_checked() {
-        let addr = tls::serve(tls::server(&tls::params(&["127.0.0.2"])), |_, mut tls| {
-            let head = read_head(&mut tls)?;
-            panic!("the request arrived: {head:?}")
-        });
-        let cfg = by_name().proxy(format!("https://{addr}")).build().unwrap();
-        assert_eq!(End::of(&call(&cfg)), End::NotSent);
+#[test]
+fn a_proxys_certificate_is_checked() {
+    let addr = tls::serve(tls::server(&tls::params(&["127.0.0.2"])), |_, mut tls| {
+        let head = read_head(&mut tls)?;
+        panic!("the request arrived: {head:?}")
+    });
+    let cfg = by_name().proxy(format!("https://{addr}")).build().unwrap();
+    assert_eq!(End::of(&call(&cfg)), End::NotSent);
+}
+
+#[test]
+fn the_environments_proxy_is_used_where_it_should_be() {
+    let (addr, heads) = proxy(api());
+    let here = format!("http://{addr}");
+    let nowhere = "http://127.0.0.1:1";
+    let (here, nowhere) = (here.as_str(), nowhere);
+    for (variables, expected) in [
+        (&[("https_proxy", here)][..], "Applied"),
+        (&[("HTTPS_PROXY", here)], "Applied"),
+        (&[("all_proxy", here)], "Applied"),
+        (&[("ALL_PROXY", here)], "Applied"),
+        (&[("https_proxy", here), ("all_proxy", nowhere)], "Applied"),
+        (&[("https_proxy", ""), ("ALL_PROXY", here)], "Applied"),
+        (
+            &[
+                ("https_proxy", here),
+                ("NO_PROXY", " other.test , ample.test"),
+            ],
+            "Applied",
+        ),
+        (
+            &[
+                ("https_proxy", here),
+                ("NO_PROXY", "other.test, .example.test"),
+            ],
+            "NotSent",
+        ),
+        (
+            &[("https_proxy", here), ("no_proxy", "example.test")],
+            "NotSent",
+        ),
+        (&[("https_proxy", here), ("NO_PROXY", "*")], "NotSent"),
+        (&[("https_proxy", nowhere), ("ALL_PROXY", here)], "NotSent"),
+        // Of a CGI program's client, perhaps.
+        (&[("HTTP_PROXY", here)], "NotSent"),
+        (
+            &[("https_proxy", "socks5://127.0.0.1:1"), ("ALL_PROXY", here)],
+            "https_proxy",
+        ),
+        (&[("https_proxy", "http://127.0.0.1:99999")], "https_proxy"),
+    ] {
+        heads.lock().unwrap().clear();
+        let said = in_child(variables);
+        assert_eq!(said, expected, "{variables:?}");
+        let used = usize::from(expected == "Applied");
+        assert_eq!(heads.lock().unwrap().len(), used, "{variables:?}");
     }
+}
 
-    #[test]
-    fn the_environments_proxy_is_used_where_it_should_be() {
-        let (addr, heads) = proxy(api_over_tls());
-        let here = format!("http://{addr}");
-        let nowhere = "http://127.0.0.1:1";
-        let (here, nowhere) = (here.as_str(), nowhere);
-        for (variables, expected) in [
-            (&[("https_proxy", here)][..], "Applied"),
-            (&[("HTTPS_PROXY", here)], "Applied"),
-            (&[("all_proxy", here)], "Applied"),
-            (&[("ALL_PROXY", here)], "Applied"),
-            (
-                &[
-                    ("https_proxy", here),
-                    ("HTTPS_PROXY", nowhere),
-                    ("all_proxy", nowhere),
-                ],
-                "Applied",
-            ),
-            (
-                &[
-                    ("https_proxy", ""),
-                    ("HTTPS_PROXY", here),
-                    ("ALL_PROXY", nowhere),
-                ],
-                "Applied",
-            ),
-            (
-                &[
-                    ("https_proxy", here),
-                    ("NO_PROXY", " other.test , ample.test"),
-                ],
-                "Applied",
-            ),
-            (
-                &[
-                    ("https_proxy", here),
-                    ("NO_PROXY", "other.test, .example.test"),
-                ],
-                "NotSent",
-            ),
-            (
-                &[("https_proxy", here), ("no_proxy", "example.test")],
-                "NotSent",
-            ),
-            (&[("https_proxy", here), ("NO_PROXY", "*")], "NotSent"),
-            (&[("https_proxy", nowhere), ("ALL_PROXY", here)], "NotSent"),
-            // Of a CGI program's client, perhaps.
-            (&[("HTTP_PROXY", here), ("http_proxy", here)], "NotSent"),
-            (
-                &[("https_proxy", "socks5://127.0.0.1:1"), ("ALL_PROXY", here)],
-                "https_proxy",
-            ),
-            (&[("https_proxy", "http://127.0.0.1:99999")], "https_proxy"),
-        ] {
-            heads.lock().unwrap().clear();
-            let said = in_child(variables);
-            assert_eq!(said, expected, "{variables:?}");
-            let used = usize::from(expected == "Applied");
-            assert_eq!(heads.lock().unwrap().len(), used, "{variables:?}");
-        }
+/// What a call to the name comes to in a process with these variables.
+fn in_child(variables: &[(&str, &str)]) -> String {
+    let mut child = Command::new(env::current_exe().unwrap());
+    child
+        .args(["a_call_by_the_environment", "--exact", "--nocapture"])
+        .env(ROOT, tls::root());
+    for name in ["https_proxy", "http_proxy", "all_proxy", "no_proxy"] {
+        child.env_remove(name).env_remove(name.to_uppercase());
     }
+    child.envs(variables.iter().copied());
+    let output = child.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    match said
+        .split_once("came to: ")
+        .and_then(|(_, end)| end.lines().next())
+    {
+        Some(end) => end.to_owned(),
+        None => panic!("{output:?}"),
+    }
+}
 
-    /// What a call to the name comes to in a process with these variables.
-    fn in_child(variables: &[(&str, &str)]) -> String {
-        let mut child = Command::new(env::current_exe().unwrap());
-        child
-            .args([
-                "with_tls::a_call_by_the_environment",
-                "--exact",
-                "--nocapture",
-            ])
-            .env(ROOT, tls::root());
-        for name in ["https_proxy", "http_proxy", "all_proxy", "no_proxy"] {
-            child.env_remove(name).env_remove(name.to_uppercase());
-        }
-        child.envs(variables.iter().copied());
-        let output = child.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        match said
-            .split_once("came to: ")
-            .and_then(|(_, end)| end.lines().next())
+/// Does nothing but in the child process of the test before.
+#[test]
+fn a_call_by_the_environment() {
+    let Ok(root) = env::var(ROOT) else { return };
+    tls::install_provider();
+    let cfg = paywithsoap::Config::builder(KEY)
+        .base_url(format!("https://{NAME}"))
+        .root_certificates(root)
+        .max_retries(0)
+        .timeout(LONG)
+        .build();
+    match cfg {
+        Ok(cfg) => println!("came to: {:?}", End::of(&call(&cfg))),
+        Err(error) => println!("came to: {}", error.violations()[0].field()),
+    }
+}
+
+const ROOT: &str = "PAYWITHSOAP_TEST_ROOT";
+
+/// A tunnel whose near end is TLS: by turns, since TLS is one object.
+fn shuttle(mut client: Tls, mut server: TcpStream) -> io::Result<()> {
+    let wake = Some(Duration::from_millis(5));
+    client.sock.set_read_timeout(wake)?;
+    server.set_read_timeout(wake)?;
+    let mut bytes = [0; 16 * 1024];
+    loop {
+        if pass(client.read(&mut bytes))?
+            .is_some_and(|n| n == 0 || server.write_all(&bytes[..n]).is_err())
         {
-            Some(end) => end.to_owned(),
-            None => panic!("{output:?}"),
+            return Ok(());
+        }
+        if let Some(n) = pass(server.read(&mut bytes))? {
+            client.write_all(&bytes[..n])?;
         }
     }
+}
 
-    /// Does nothing but in the child process of the test before.
-    #[test]
-    fn a_call_by_the_environment() {
-        let Ok(root) = env::var(ROOT) else { return };
-        tls::install_provider();
-        let cfg = paywithsoap::Config::builder(KEY)
-            .base_url(format!("https://{NAME}"))
-            .root_certificates(root)
-            .max_retries(0)
-            .timeout(LONG)
-            .build();
-        match cfg {
-            Ok(cfg) => println!("came to: {:?}", End::of(&call(&cfg))),
-            Err(error) => println!("came to: {}", error.violations()[0].field()),
-        }
-    }
-
-    const ROOT: &str = "PAYWITHSOAP_TEST_ROOT";
-
-    /// A tunnel whose near end is TLS: by turns, since TLS is one object.
-    fn shuttle(mut client: Tls, mut server: TcpStream) -> io::Result<()> {
-        let wake = Some(Duration::from_millis(5));
-        client.sock.set_read_timeout(wake)?;
-        server.set_read_timeout(wake)?;
-        let mut bytes = [0; 16 * 1024];
-        loop {
-            if pass(client.read(&mut bytes))?
-                .is_some_and(|n| n == 0 || server.write_all(&bytes[..n]).is_err())
-            {
-                return Ok(());
-            }
-            if let Some(n) = pass(server.read(&mut bytes))? {
-                client.write_all(&bytes[..n])?;
-            }
-        }
-    }
-
-    /// How much was read, if anything came before the wake-up.
-    fn pass(read: io::Result<usize>) -> io::Result<Option<usize>> {
-        match read {
-            Ok(n) => Ok(Some(n)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
+/// How much was read, if anything came before the wake-up.
+fn pass(read: io::Result<usize>) -> io::Result<Option<usize>> {
+    match read {
+        Ok(n) => Ok(Some(n)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -158,6 +158,9 @@ impl ConfigBuilder {
     /// Sets the proxy that every call goes through, by CONNECT: an `http` or
     /// `https` URL, with %-encoded user name and password where it wants them.
     ///
+    /// Needs an `https` base URL: over `http`, which is for this machine alone,
+    /// the proxy would see the key.
+    ///
     /// Defaults to the environment's: the first non-empty of `https_proxy`,
     /// `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, read by
     /// [`build`](Self::build). That one is not used for this machine, nor for
@@ -240,6 +243,10 @@ impl ConfigBuilder {
     /// The proxy that calls go through, if any.
     fn effective_proxy(&self) -> Result<Option<Url>, Violation> {
         match (&self.proxy, &self.base_url) {
+            (ProxySetting::Url(Ok(_)), Ok(url)) if !url.tls => Err(Violation::new(
+                "proxy",
+                "must not be set for an `http` base URL: the proxy would see the key",
+            )),
             (ProxySetting::Url(url), _) => url.clone().map(Some),
             (ProxySetting::Environment, Ok(url)) => proxy::from_env(url, variable),
             // Whether the environment's proxy applies depends on the host.

@@ -17,6 +17,9 @@ use paywithsoap::{
     Config, ConfigBuilder, Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer,
 };
 
+/// Whether there is TLS, without which only this machine may be called.
+pub(crate) const HAS_TLS: bool = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
+
 pub(crate) const ID: &str = TestServer::CUSTOMER_ID;
 pub(crate) const KEY: &str = "key-for-these-tests-only-7Q2";
 
