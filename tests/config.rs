@@ -7,9 +7,11 @@
 mod common;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
 
+use paywithsoap::testing::TestServer;
 use paywithsoap::{AuthScheme, Config, ConfigBuilder, CustomerPatch, Error, update_customer};
 
 use common::HAS_TLS;
@@ -243,6 +245,45 @@ fn clones_are_of_the_same_settings() {
     drop(cfg);
     assert_eq!(clone.timeout(), Duration::from_secs(7));
     assert_eq!(clone.base_url(), "http://127.0.0.1:1");
+}
+
+#[test]
+fn another_timeout_keeps_settings_and_connections() {
+    let server = TestServer::start().unwrap();
+    let port = server.base_url().rsplit(':').next().unwrap().to_owned();
+    let cfg = server.config().max_retries(0).build().unwrap();
+    let patch = CustomerPatch::new().first_name("Jane");
+    let id = TestServer::CUSTOMER_ID;
+    update_customer(&cfg, id, &patch).unwrap();
+
+    let soon = cfg.with_timeout(Duration::from_secs(7));
+    assert_eq!(soon.timeout(), Duration::from_secs(7));
+    assert_eq!(soon.clone().timeout(), Duration::from_secs(7));
+    assert_eq!(cfg.timeout(), Duration::from_secs(30));
+    assert_eq!(soon.base_url(), format!("http://127.0.0.1:{port}"));
+    update_customer(&soon, id, &patch).unwrap();
+    drop(cfg);
+    update_customer(&soon.with_timeout(Duration::MAX), id, &patch).unwrap();
+
+    let never = soon.with_timeout(Duration::ZERO);
+    let error = update_customer(&never, id, &patch).unwrap_err();
+    assert_eq!(error.attempts(), 0);
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn another_timeout_shares_the_connection() {
+    let addr = common::serve(|number, mut stream| {
+        assert_eq!(number, 0, "a second connection");
+        loop {
+            common::read_request(&mut stream)?;
+            stream.write_all(&common::ok())?;
+        }
+    });
+    let cfg = common::config(addr).build().unwrap();
+    common::call(&cfg).unwrap();
+    common::call(&cfg.with_timeout(common::LONG * 2)).unwrap();
+    common::call(&cfg).unwrap();
 }
 
 #[test]

@@ -232,12 +232,14 @@ impl ConfigBuilder {
             api_key,
             base_url,
             user_agent,
-            timeout: self.timeout,
             connect_timeout: self.connect_timeout,
             max_retries: self.max_retries,
             retry_unknown: self.retry_unknown,
         };
-        Ok(Config(Arc::new(settings)))
+        Ok(Config {
+            settings: Arc::new(settings),
+            timeout: self.timeout,
+        })
     }
 
     /// The proxy that calls go through, if any.

@@ -3,6 +3,7 @@
 mod builder;
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,10 @@ use crate::url::Url;
 /// # Ok::<(), paywithsoap::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Config(Arc<Settings>);
+pub struct Config {
+    settings: Arc<Settings>,
+    timeout: Duration,
+}
 
 struct Settings {
     network: Arc<Network>,
@@ -43,12 +47,15 @@ struct Settings {
     base_url: Url,
     authorization: HeaderValue,
     user_agent: HeaderValue,
-    timeout: Duration,
     connect_timeout: Duration,
     max_retries: u32,
     retry_unknown: bool,
     proxied: bool,
 }
+
+// A call that panics drops its connection, and leaves nothing half done behind.
+impl UnwindSafe for Config {}
+impl RefUnwindSafe for Config {}
 
 /// How the API key is written into the `Authorization` header.
 ///
@@ -106,44 +113,71 @@ impl Config {
         ConfigBuilder::new(api_key)
     }
 
+    /// The same settings and connections with another
+    /// [`timeout`](ConfigBuilder::timeout), for one call or for many.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use paywithsoap::{CustomerPatch, update_customer};
+    /// use paywithsoap::testing::TestServer;
+    ///
+    /// let server = TestServer::start()?;
+    /// let cfg = server.config().build()?;
+    /// let patch = CustomerPatch::new().first_name("Jane");
+    ///
+    /// let soon = cfg.with_timeout(Duration::from_secs(3));
+    /// update_customer(&soon, TestServer::CUSTOMER_ID, &patch)?;
+    /// assert_eq!(cfg.timeout(), Duration::from_secs(30));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self {
+            settings: Arc::clone(&self.settings),
+            timeout,
+        }
+    }
+
     /// The base URL, without `/` at its end and without `/api/v1`.
     #[must_use]
     pub fn base_url(&self) -> &str {
-        &self.0.base_url.text
+        &self.settings.base_url.text
     }
 
     /// The longest that a call takes, retries and all.
     #[must_use]
     pub fn timeout(&self) -> Duration {
-        self.0.timeout
+        self.timeout
     }
 
     pub(crate) fn network(&self) -> &Arc<Network> {
-        &self.0.network
+        &self.settings.network
     }
 
     pub(crate) fn pool(&self) -> &Pool {
-        &self.0.pool
+        &self.settings.pool
     }
 
     pub(crate) fn authorization(&self) -> &HeaderValue {
-        &self.0.authorization
+        &self.settings.authorization
     }
 
     pub(crate) fn user_agent(&self) -> &HeaderValue {
-        &self.0.user_agent
+        &self.settings.user_agent
     }
 
     pub(crate) fn api_key(&self) -> &str {
-        &self.0.api_key
+        &self.settings.api_key
     }
 
     pub(crate) fn max_retries(&self) -> u32 {
-        self.0.max_retries
+        self.settings.max_retries
     }
 
     pub(crate) fn retry_unknown(&self) -> bool {
-        self.0.retry_unknown
+        self.settings.retry_unknown
     }
 }
 
@@ -151,11 +185,11 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("base_url", &self.base_url())
-            .field("timeout", &self.0.timeout)
-            .field("connect_timeout", &self.0.connect_timeout)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.settings.connect_timeout)
             .field("max_retries", &self.max_retries())
             .field("retry_unknown", &self.retry_unknown())
-            .field("proxied", &self.0.proxied)
+            .field("proxied", &self.settings.proxied)
             .finish_non_exhaustive()
     }
 }
