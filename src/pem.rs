@@ -1,10 +1,90 @@
-//! PEM files: where the certificates in them begin and end.
+//! PEM files: reading one, and where the certificates in it begin and end.
 //!
 //! ureq's parser skips what it does not know, a damaged `BEGIN` line with all
 //! that follows it included. So the file is split into blocks here, where
 //! nothing that begins is skipped, and ureq decodes them one by one.
 
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
 use crate::format::Rule;
+
+/// Reads a PEM file at an absolute path: a regular file of at most 1 MiB.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Rule> {
+    const MAX_SIZE: u64 = 1024 * 1024;
+
+    if !path.is_absolute() {
+        return Err("must be the absolute path of a PEM file");
+    }
+    let rule = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "must be the path of a PEM file: there is no such file"
+        }
+        _ => "must be the path of a PEM file: the file cannot be read",
+    };
+    // Opening a device can have effects of its own.
+    check_kind(&fs::metadata(path).map_err(rule)?)?;
+    let file = open(path).map_err(rule)?;
+    // The path may lead to another file by now.
+    check_kind(&file.metadata().map_err(rule)?)?;
+    let mut pem = Vec::new();
+    let size = file
+        .take(MAX_SIZE + 1)
+        .read_to_end(&mut pem)
+        .map_err(rule)?;
+    if size as u64 > MAX_SIZE {
+        return Err("must be the path of a PEM file of at most 1 MiB");
+    }
+    Ok(pem)
+}
+
+fn check_kind(metadata: &Metadata) -> Result<(), Rule> {
+    if metadata.is_file() {
+        Ok(())
+    } else {
+        Err("must be the path of a PEM file: this is no regular file")
+    }
+}
+
+/// Opens a file to read it, without waiting for a writer should it be a FIFO.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    if let Some(flag) = O_NONBLOCK {
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flag);
+    }
+    options.open(path)
+}
+
+/// The system's `O_NONBLOCK` where it is known, since std does not have it.
+#[cfg(unix)]
+const O_NONBLOCK: Option<i32> = if cfg!(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+)) {
+    Some(0x4)
+} else if cfg!(all(
+    any(target_os = "linux", target_os = "android"),
+    any(
+        target_arch = "aarch64",
+        target_arch = "arm",
+        target_arch = "loongarch64",
+        target_arch = "powerpc64",
+        target_arch = "riscv64",
+        target_arch = "s390x",
+        target_arch = "x86",
+        target_arch = "x86_64"
+    )
+)) {
+    Some(0o4000)
+} else {
+    None
+};
 
 /// Splits PEM into its certificates, each from its `BEGIN` to its `END` line.
 ///
@@ -150,3 +230,50 @@ const OTHER: Rule = "must hold `BEGIN CERTIFICATE` blocks: a request, a revocati
                      PKCS #7 is no certificate";
 const NO_END: Rule = "must have each block end in `-----END CERTIFICATE-----`, alone on its line: \
                       a block is cut off";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_one_der_sequence() {
+        let sequence = |head: &[u8], length| [head, &vec![0x30; length]].concat();
+        for (bytes, expected) in [
+            (sequence(&[0x30, 0], 0), true),
+            (sequence(&[0x30, 0x7F], 127), true),
+            (sequence(&[0x30, 0x81, 0x80], 128), true),
+            (sequence(&[0x30, 0x82, 1, 0], 256), true),
+            (sequence(&[0x30, 0x83, 1, 0, 0], 65536), true),
+            (sequence(&[0x30, 0x82, 1, 0], 255), false),
+            (sequence(&[0x30, 0x82, 1, 0], 257), false),
+            (sequence(&[0x30, 1], 2), false),
+            (sequence(&[0x31, 1], 1), false),
+            (sequence(&[0x30, 0x80], 1), false),
+            (sequence(&[0x30, 0x82, 1], 0), false),
+            (sequence(&[0x30, 0x84, 0, 0, 0, 1], 1), false),
+            (sequence(&[0x30, 0xFF], 200), false),
+            (vec![0x30], false),
+            (vec![], false),
+        ] {
+            assert_eq!(
+                is_der(&bytes),
+                expected,
+                "{:?}",
+                &bytes[..bytes.len().min(6)]
+            );
+        }
+    }
+
+    /// A file may turn into one between the look at its path and its opening.
+    #[test]
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    fn a_fifo_is_opened_without_a_writer() {
+        let name = format!("paywithsoap-fifo-{}", std::process::id());
+        let fifo = std::env::temp_dir().join(name);
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        let opened = open(&fifo);
+        fs::remove_file(&fifo).unwrap();
+        assert!(check_kind(&opened.unwrap().metadata().unwrap()).is_err());
+    }
+}

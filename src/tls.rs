@@ -1,6 +1,6 @@
 //! The roots and the backend of the enabled TLS features.
 
-pub(crate) use backend::{Connector, Roots, configure, roots};
+pub(crate) use backend::{Connector, Roots, configure, roots, roots_from_file};
 
 use crate::format::Rule;
 
@@ -12,6 +12,8 @@ pub(crate) const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
 
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod backend {
+    use std::path::Path;
+
     use ureq::config::ConfigBuilder;
     use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
     use ureq::typestate::AgentScope;
@@ -31,7 +33,7 @@ mod backend {
     /// The certificates that are trusted.
     pub(crate) type Roots = RootCerts;
 
-    /// Reads the certificates of a PEM file.
+    /// Reads the certificates of PEM.
     ///
     /// Each block must be one: ureq and the TLS backends skip what they cannot
     /// read, and would then trust fewer roots than were given. Whether a backend
@@ -42,6 +44,11 @@ mod backend {
             .map(certificate)
             .collect::<Result<_, _>>()?;
         Ok(certificates.into())
+    }
+
+    /// Reads the certificates of the PEM file at an absolute path.
+    pub(crate) fn roots_from_file(path: &Path) -> Result<Roots, Rule> {
+        roots(&pem::read_file(path)?)
     }
 
     fn certificate(block: &[u8]) -> Result<Certificate<'static>, Rule> {
@@ -74,6 +81,7 @@ mod backend {
 #[cfg(not(any(feature = "rustls-no-provider", feature = "native-tls")))]
 mod backend {
     use std::convert::Infallible;
+    use std::path::Path;
 
     use ureq::config::ConfigBuilder;
     use ureq::typestate::AgentScope;
@@ -101,6 +109,10 @@ mod backend {
     pub(crate) type Roots = Infallible;
 
     pub(crate) fn roots(_: &[u8]) -> Result<Roots, Rule> {
+        Err(super::NOT_ENABLED)
+    }
+
+    pub(crate) fn roots_from_file(_: &Path) -> Result<Roots, Rule> {
         Err(super::NOT_ENABLED)
     }
 

@@ -93,6 +93,9 @@ fn functions_and_methods_have_the_signatures_that_were_promised() {
     let _: fn(&Config) -> &str = Config::base_url;
     let _: fn(&Config) -> Duration = Config::timeout;
 
+    let _: fn() -> ConfigBuilder = ConfigBuilder::from_env;
+    let _: Set<&str> = ConfigBuilder::api_key;
+    let _: Set<String> = ConfigBuilder::api_key;
     let _: Set<&str> = ConfigBuilder::base_url;
     let _: Set<String> = ConfigBuilder::base_url;
     let _: fn(ConfigBuilder) -> ConfigBuilder = ConfigBuilder::production;

@@ -208,6 +208,8 @@ fn the_last_setting_wins() {
     assert!(local().proxy("ftp://x").no_proxy().build().is_ok());
     assert!(local().no_proxy().proxy("ftp://x").build().is_err());
     assert!(local().root_certificates("x").build().is_err());
+    assert!(local().api_key("").build().is_err());
+    assert!(local().api_key("").api_key("key").build().is_ok());
     let cfg = local()
         .timeout(Duration::from_secs(1))
         .timeout(Duration::from_secs(2))
@@ -337,13 +339,194 @@ fn from_env_refuses_variables_that_are_not_utf_8() {
     );
 }
 
+#[test]
+fn a_setter_wins_over_the_environment() {
+    let variables = [
+        ("SOAP_API_KEY", ""),
+        ("SOAP_API_URL", "ftp://a.example"),
+        ("https_proxy", "not a proxy"),
+    ];
+    assert_eq!(
+        in_child("from_env_fixed", &variables),
+        "http://127.0.0.1:1 direct"
+    );
+}
+
+#[test]
+#[cfg(not(any(feature = "rustls-no-provider", feature = "native-tls")))]
+fn a_build_without_tls_has_no_use_for_roots() {
+    let variables = [
+        ("SOAP_API_KEY", "key"),
+        ("SOAP_API_URL", "http://127.0.0.1:1"),
+        ("SOAP_API_CA", "/no/such/file"),
+    ];
+    assert_eq!(
+        in_child("from_env", &variables),
+        "SOAP_API_CA needs TLS, which this build lacks: \
+         enable the crate's feature `rustls` or `native-tls`"
+    );
+}
+
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod with_tls {
     use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
-    use std::thread;
+    use std::path::{Path, PathBuf};
+    use std::{env, fs, thread};
 
     use super::in_child;
+
+    /// A folder for one test, which is removed when it ends.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let name = format!("paywithsoap-{name}-{}", std::process::id());
+            let path = env::temp_dir().join(name);
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+            let path = self.0.join(name);
+            fs::write(&path, content).unwrap();
+            path
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// What becomes of settings whose roots are in a file.
+    #[track_caller]
+    fn with_roots(what: &str, path: &Path) -> String {
+        in_child(
+            what,
+            &[
+                ("SOAP_API_KEY", "key".into()),
+                ("SOAP_API_URL", "http://127.0.0.1:1".into()),
+                ("SOAP_API_CA", path.as_os_str().to_owned()),
+            ],
+        )
+    }
+
+    const BLOCK: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    const READ: &str = "http://127.0.0.1:1 direct";
+
+    #[test]
+    fn from_env_reads_roots_from_a_file() {
+        let folder = Folder::new("roots");
+        let large = |size| format!("{BLOCK}{}", "#".repeat(size - BLOCK.len()));
+        let not_found = "must be the path of a PEM file: there is no such file";
+        let no_file = "must be the path of a PEM file: this is no regular file";
+        let pem = folder.file("root.pem", BLOCK);
+        for (path, rule) in [
+            (pem.clone(), None),
+            (PathBuf::new(), None),
+            (folder.file("1-mib.pem", large(1024 * 1024)), None),
+            (
+                folder.file("too-large.pem", large(1024 * 1024 + 1)),
+                Some("must be the path of a PEM file of at most 1 MiB"),
+            ),
+            (
+                PathBuf::from("root.pem"),
+                Some("must be the absolute path of a PEM file"),
+            ),
+            (folder.0.join("none.pem"), Some(not_found)),
+            (pem.join("none.pem"), Some(not_found)),
+            (folder.0.clone(), Some(no_file)),
+            (
+                folder.file("empty.pem", ""),
+                Some("must hold at least one PEM block `BEGIN CERTIFICATE`"),
+            ),
+            (
+                folder.file("damaged.pem", BLOCK.replace("MAA=", "!")),
+                Some("must be valid PEM: a block is damaged, or is no certificate"),
+            ),
+        ] {
+            let expected = rule.map_or(READ.into(), |rule| format!("SOAP_API_CA {rule}"));
+            assert_eq!(
+                with_roots("from_env", &path),
+                expected,
+                "{}",
+                path.display()
+            );
+        }
+        let none = folder.0.join("none.pem");
+        assert_eq!(with_roots("from_env_fixed", &none), READ);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn no_file_of_roots_is_waited_for() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        use std::process::Command;
+
+        let no_file = "SOAP_API_CA must be the path of a PEM file: this is no regular file";
+        let unreadable = "SOAP_API_CA must be the path of a PEM file: the file cannot be read";
+        let folder = Folder::new("fifo");
+        let fifo = folder.0.join("fifo");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&fifo)
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(with_roots("from_env", &fifo), no_file);
+        assert_eq!(with_roots("from_env", Path::new("/dev/null")), no_file);
+        assert_eq!(
+            with_roots("from_env", &folder.0.join("n".repeat(300))),
+            unreadable
+        );
+
+        let link = folder.0.join("link");
+        symlink("link", &link).unwrap();
+        assert_eq!(with_roots("from_env", &link), unreadable);
+        let to_file = folder.0.join("to-file");
+        symlink(folder.file("root.pem", BLOCK), &to_file).unwrap();
+        assert_eq!(with_roots("from_env", &to_file), READ);
+
+        let secret = folder.file("secret.pem", BLOCK);
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
+        // Root may read it all the same.
+        let readable = fs::read(&secret).is_ok();
+        let expected = if readable { READ } else { unreadable };
+        assert_eq!(with_roots("from_env", &secret), expected);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_path_of_roots_need_not_be_utf_8() {
+        use std::os::unix::ffi::OsStringExt;
+        let folder = Folder::new("not-utf-8");
+        let name = std::ffi::OsString::from_vec(b"r\xFF.pem".to_vec());
+        let path = folder.0.join(name);
+        // Some file systems refuse the name.
+        if fs::write(&path, BLOCK).is_ok() {
+            assert_eq!(with_roots("from_env", &path), READ);
+        }
+    }
+
+    #[test]
+    fn every_bad_variable_is_reported_at_once() {
+        let variables = [
+            ("SOAP_API_KEY", "a key"),
+            ("SOAP_API_URL", "http://a.example/"),
+            ("SOAP_API_CA", "root.pem"),
+        ];
+        assert_eq!(
+            in_child("from_env", &variables),
+            "SOAP_API_KEY must be visible ASCII characters only: \
+             no space, control or other character; \
+             SOAP_API_URL must start with `https://`: http would show the key to the network, \
+             and is for localhost, 127.0.0.0/8 and [::1] only; \
+             SOAP_API_CA must be the absolute path of a PEM file"
+        );
+    }
 
     const BAD: &str = "must have a port from 1 to 65535 after the `:`, or neither";
 
@@ -528,6 +711,17 @@ mod with_tls {
 fn child() {
     let built = match std::env::var("PAYWITHSOAP_TEST_CHILD").as_deref() {
         Ok("from_env" | "call") => Config::from_env(),
+        Ok("from_env_fixed") => {
+            let fixed = ConfigBuilder::from_env()
+                .api_key("key")
+                .base_url("http://127.0.0.1:1");
+            if HAS_TLS {
+                let root = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+                fixed.root_certificates(root).build()
+            } else {
+                fixed.build()
+            }
+        }
         Ok("sandbox") => Config::sandbox("key"),
         Ok("production") => Config::production("key"),
         Ok("no_proxy") => Config::builder("key").no_proxy().build(),

@@ -51,7 +51,8 @@ fn settings_show_no_key_and_no_proxy_password() {
     assert_eq!(
         format!("{cfg:?}"),
         "Config { base_url: \"http://127.0.0.1:8080/gate\", timeout: 30s, connect_timeout: 5s, \
-         max_retries: 2, retry_unknown: false, proxied: false, .. }"
+         max_retries: 2, retry_unknown: false, proxied: false, \
+         from_env: false, .. }"
     );
     let proxy = Config::builder(KEY).proxy(format!("http://ZQXJ:{PASSWORD}@[::1]"));
     assert_silent(&proxy);

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub struct ConfigBuilder {
     proxy: ProxySetting,
     root_certificates: Result<Option<tls::Roots>, Violation>,
     system_roots: bool,
+    from_env: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -59,21 +61,59 @@ impl ConfigBuilder {
             proxy: ProxySetting::Environment,
             root_certificates: Ok(None),
             system_roots: false,
+            from_env: false,
         }
     }
 
-    pub(super) fn from_env() -> Self {
+    /// Reads settings from the environment:
+    ///
+    /// - `SOAP_API_KEY`: the API key;
+    /// - `SOAP_API_URL`: the [`base_url`](Self::base_url), or the sandbox where
+    ///   it is unset;
+    /// - `SOAP_API_CA`: the absolute path of a PEM file for
+    ///   [`root_certificates`](Self::root_certificates), a regular file of at
+    ///   most 1 MiB, which is read at once.
+    ///
+    /// An empty variable counts as unset. What is wrong with one is a violation
+    /// under its name, which [`build`](Self::build) reports; a setter that is
+    /// called afterwards wins.
+    ///
+    /// Whoever sets the environment of a process so chooses its API and the
+    /// roots that it trusts. A privileged program should use
+    /// [`Config::builder`] and [`no_proxy`](Self::no_proxy).
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use paywithsoap::ConfigBuilder;
+    ///
+    /// let cfg = ConfigBuilder::from_env().max_retries(0).build()?;
+    /// # Ok::<(), paywithsoap::Error>(())
+    /// ```
+    pub fn from_env() -> Self {
         let api_key = env_text(KEY_VARIABLE).and_then(|key| match key {
             Some(key) => check_key(KEY_VARIABLE, key),
             None => Err(Violation::new(KEY_VARIABLE, "must be set to your API key")),
         });
         let base_url = env_text(URL_VARIABLE)
             .and_then(|url| check_base_url(URL_VARIABLE, url.as_deref().unwrap_or(SANDBOX)));
+        let root_certificates = variable(CA_VARIABLE)
+            .map(|path| tls::roots_from_file(Path::new(&path)))
+            .transpose()
+            .map_err(|rule| Violation::new(CA_VARIABLE, rule));
         Self {
             api_key,
             base_url,
+            root_certificates,
+            from_env: true,
             ..Self::new("")
         }
+    }
+
+    /// Sets the API key: 1 to 8192 visible ASCII characters, without `Bearer `.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_key = check_key("api_key", key.into());
+        self
     }
 
     /// Sets the URL that `/api/v1/customers/{id}` is put after, with or
@@ -235,6 +275,7 @@ impl ConfigBuilder {
             connect_timeout: self.connect_timeout,
             max_retries: self.max_retries,
             retry_unknown: self.retry_unknown,
+            from_env: self.from_env,
         };
         Ok(Config {
             settings: Arc::new(settings),
@@ -372,6 +413,7 @@ const SANDBOX: &str = "https://api-sandbox.paywithsoap.com";
 const PRODUCTION: &str = "https://api.paywithsoap.com";
 const KEY_VARIABLE: &str = "SOAP_API_KEY";
 const URL_VARIABLE: &str = "SOAP_API_URL";
+const CA_VARIABLE: &str = "SOAP_API_CA";
 
 /// The crate's own product in `User-Agent`.
 const CRATE: &str = concat!("paywithsoap/", env!("CARGO_PKG_VERSION"));

@@ -51,6 +51,7 @@ struct Settings {
     max_retries: u32,
     retry_unknown: bool,
     proxied: bool,
+    from_env: bool,
 }
 
 // A call that panics drops its connection, and leaves nothing half done behind.
@@ -91,17 +92,16 @@ impl Config {
         Self::builder(api_key).production().build()
     }
 
-    /// Settings from the environment: the key from `SOAP_API_KEY`, the base
-    /// URL from `SOAP_API_URL`, or the sandbox if that is unset.
+    /// Settings from the environment: `SOAP_API_KEY`, and `SOAP_API_URL` and
+    /// `SOAP_API_CA` where they are set.
     ///
-    /// An empty variable counts as unset.
+    /// [`ConfigBuilder::from_env`] says what they are, and takes further
+    /// settings.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with violations under the names
-    /// of the variables, where `SOAP_API_KEY` is unset, where one of the two
-    /// is no UTF-8 or not of its format, or where the environment's proxy is
-    /// not usable.
+    /// As [`ConfigBuilder::build`], with violations under the names of the
+    /// variables.
     pub fn from_env() -> Result<Self, Error> {
         ConfigBuilder::from_env().build()
     }
@@ -179,6 +179,12 @@ impl Config {
     pub(crate) fn retry_unknown(&self) -> bool {
         self.settings.retry_unknown
     }
+
+    /// Whether the settings began with those of the environment, so that hints
+    /// name its variables.
+    pub(crate) fn is_from_env(&self) -> bool {
+        self.settings.from_env
+    }
 }
 
 impl fmt::Debug for Config {
@@ -190,6 +196,7 @@ impl fmt::Debug for Config {
             .field("max_retries", &self.max_retries())
             .field("retry_unknown", &self.retry_unknown())
             .field("proxied", &self.settings.proxied)
+            .field("from_env", &self.is_from_env())
             .finish_non_exhaustive()
     }
 }
