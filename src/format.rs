@@ -398,3 +398,50 @@ pub(crate) fn user_agent(value: &str) -> Result<(), Rule> {
         Err("must be 1 to 256 printable ASCII characters")
     }
 }
+
+/// The name of a header: a token of RFC 9110, 5.6.2.
+pub(crate) fn header_name(name: &str) -> Result<(), Rule> {
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return Err("must have a name of letters, digits and !#$%&'*+-.^_`|~ only");
+    }
+    if name.len() > 8192 {
+        return Err("must have a name of at most 8192 bytes");
+    }
+    Ok(())
+}
+
+/// A header whose name is a token: one that a caller may set, with visible
+/// ASCII, spaces and tabs for a value.
+///
+/// `_` counts as `-`, since servers that follow CGI cannot tell them apart.
+pub(crate) fn header(name: &str, value: &str) -> Result<(), Rule> {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    match name.as_str() {
+        "authorization" => Err("must not be set: the client sends the API key in it"),
+        "user-agent" => Err("must not be set: `user_agent` is the setting for it"),
+        "accept"
+        | "accept-encoding"
+        | "connection"
+        | "cookie"
+        | "expect"
+        | "host"
+        | "idempotency-key"
+        | "keep-alive"
+        | "range"
+        | "te"
+        | "trailer"
+        | "transfer-encoding"
+        | "upgrade"
+        | "x-http-method-override" => Err(OWNED),
+        name if OWNED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => Err(OWNED),
+        _ if !value.bytes().all(|b| matches!(b, b'\t' | 0x20..=0x7E)) => {
+            Err("must have a value of visible ASCII characters, spaces and tabs only")
+        }
+        _ => Ok(()),
+    }
+}
+
+const OWNED: Rule = "must not be set: HTTP or the client owns it, \
+                     or it would change what a call means";
+const OWNED_PREFIXES: [&str; 3] = ["content-", "if-", "proxy-"];

@@ -138,7 +138,10 @@ fn try_once(
         .and_then(|value| retry::retry_after(value, retry::utc(SystemTime::now())));
     let secrets: Vec<_> = patch
         .secrets()
-        .chain([Secret::anywhere("api_key", cfg.api_key())])
+        .chain(
+            cfg.secrets()
+                .map(|(name, value)| Secret::anywhere(name, value)),
+        )
         .collect();
     let error = Error::api_status(error_response(response), outcome, &secrets);
     Err((error.with_retry_after(retry_after), retry))

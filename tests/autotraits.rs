@@ -106,6 +106,8 @@ fn functions_and_methods_have_the_signatures_that_were_promised() {
     let _: Set<bool> = ConfigBuilder::retry_unknown;
     let _: Set<&str> = ConfigBuilder::user_agent;
     let _: Set<String> = ConfigBuilder::user_agent;
+    let _: fn(ConfigBuilder, &'static str, &'static str) -> ConfigBuilder = ConfigBuilder::header;
+    let _: fn(ConfigBuilder, String, String) -> ConfigBuilder = ConfigBuilder::header;
     let _: Set<&str> = ConfigBuilder::proxy;
     let _: Set<String> = ConfigBuilder::proxy;
     let _: fn(ConfigBuilder) -> ConfigBuilder = ConfigBuilder::no_proxy;

@@ -21,6 +21,8 @@ fn every_violation_is_reported_at_once_in_order() {
     let error = Config::builder("")
         .base_url("ftp://a.example")
         .user_agent("")
+        .header("no token", "x")
+        .header("Host", "x")
         .proxy("socks5://proxy.example")
         .root_certificates("no PEM")
         .build()
@@ -29,6 +31,9 @@ fn every_violation_is_reported_at_once_in_order() {
         "api_key must not be empty",
         "base_url must start with `https://`, or with `http://` for this machine",
         "user_agent must be 1 to 256 printable ASCII characters",
+        "header must have a name of letters, digits and !#$%&'*+-.^_`|~ only",
+        "header Host must not be set: HTTP or the client owns it, \
+         or it would change what a call means",
         "proxy must be an http or https proxy: SOCKS is not supported",
         if HAS_TLS {
             "root_certificates must hold at least one PEM block `BEGIN CERTIFICATE`"

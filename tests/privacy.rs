@@ -31,9 +31,10 @@ const SECRETS: [&str; 6] = [
 ];
 
 #[test]
-fn settings_show_no_key_and_no_proxy_password() {
+fn settings_show_no_key_no_header_and_no_proxy_password() {
     let builder = Config::builder(KEY)
         .base_url("http://127.0.0.1:8080/gate")
+        .header("X-Gateway", "ZQXJtoken")
         .no_proxy();
     assert_silent(&builder);
     let version = env!("CARGO_PKG_VERSION");
@@ -42,7 +43,7 @@ fn settings_show_no_key_and_no_proxy_password() {
         format!(
             "ConfigBuilder {{ base_url: Ok(\"http://127.0.0.1:8080/gate\"), auth_scheme: Bearer, \
              timeout: 30s, connect_timeout: 5s, max_retries: 2, retry_unknown: false, \
-             user_agent: Ok(\"paywithsoap/{version}\"), \
+             user_agent: Ok(\"paywithsoap/{version}\"), headers: [Ok(\"x-gateway\")], \
              proxy: Never, system_roots: false, .. }}"
         )
     );
@@ -51,7 +52,7 @@ fn settings_show_no_key_and_no_proxy_password() {
     assert_eq!(
         format!("{cfg:?}"),
         "Config { base_url: \"http://127.0.0.1:8080/gate\", timeout: 30s, connect_timeout: 5s, \
-         max_retries: 2, retry_unknown: false, proxied: false, \
+         max_retries: 2, retry_unknown: false, headers: [\"x-gateway\"], proxied: false, \
          from_env: false, .. }"
     );
     let proxy = Config::builder(KEY).proxy(format!("http://ZQXJ:{PASSWORD}@[::1]"));
@@ -68,11 +69,13 @@ fn rejected_settings_show_no_value() {
     let builder = Config::builder("ZQXJ key")
         .base_url("https://ZQXJuser:ZQXJpassword@a.example?ZQXJ=1")
         .user_agent("ZQXJ\n")
+        .header("ZQXJ name", "x")
+        .header("x-name", "ZQXJ\r\n")
         .proxy(format!("socks5://ZQXJuser:{PASSWORD}@ZQXJ.example"))
         .root_certificates("-----BEGIN CERTIFICATE-----\nZQXJ\n-----END CERTIFICATE-----\n");
     assert_silent(&builder);
     let error = builder.build().unwrap_err();
-    assert!(error.violations().len() >= 4, "{error}");
+    assert!(error.violations().len() >= 6, "{error}");
     assert_error_silent(&error);
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::HeaderValue;
+use ureq::http::{HeaderName, HeaderValue};
 
 use super::{AuthScheme, Config, Settings};
 use crate::connection::Network;
@@ -34,10 +34,18 @@ pub struct ConfigBuilder {
     max_retries: u32,
     retry_unknown: bool,
     user_agent: Result<HeaderValue, Violation>,
+    headers: Vec<Header>,
     proxy: ProxySetting,
     root_certificates: Result<Option<tls::Roots>, Violation>,
     system_roots: bool,
     from_env: bool,
+}
+
+/// A header by the name that it was given, and what has become of it.
+#[derive(Clone)]
+struct Header {
+    name: String,
+    checked: Result<(HeaderName, HeaderValue), Violation>,
 }
 
 #[derive(Clone, Debug)]
@@ -58,6 +66,7 @@ impl ConfigBuilder {
             max_retries: 2,
             retry_unknown: false,
             user_agent: Ok(HeaderValue::from_static(CRATE)),
+            headers: Vec::new(),
             proxy: ProxySetting::Environment,
             root_certificates: Ok(None),
             system_roots: false,
@@ -195,6 +204,38 @@ impl ConfigBuilder {
         self
     }
 
+    /// Sets a header that is sent with every request, as a gateway may want it.
+    ///
+    /// The last of a name wins, whatever the case of its letters; white space
+    /// around the value is dropped. A value is a secret like the key: it does
+    /// not show in any message, and does not go to a proxy. Defaults to none.
+    ///
+    /// The name must be a token, the value visible ASCII, spaces and tabs, and
+    /// all names and values at most 8 KiB together. Names that HTTP or this
+    /// client owns, or that would change what a call means, are violations, with
+    /// `_` for `-` too: accept, accept-encoding, authorization, connection,
+    /// content-*, cookie, expect, host, idempotency-key, if-*, keep-alive,
+    /// proxy-*, range, te, trailer, transfer-encoding, upgrade, user-agent and
+    /// x-http-method-override.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let cfg = paywithsoap::Config::builder("not-a-real-key")
+    ///     .base_url("http://localhost:8080")
+    ///     .header("x-gateway-token", "not-a-real-token")
+    ///     .build()?;
+    /// # Ok::<(), paywithsoap::Error>(())
+    /// ```
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let name = name.into();
+        let checked = check_header(&name, &value.into());
+        self.headers
+            .retain(|header| !header.name.eq_ignore_ascii_case(&name));
+        self.headers.push(Header { name, checked });
+        self
+    }
+
     /// Sets the proxy that every call goes through, by CONNECT: an `http` or
     /// `https` URL, with %-encoded user name and password where it wants them.
     ///
@@ -251,6 +292,12 @@ impl ConfigBuilder {
         let api_key = violations.check(self.api_key);
         let base_url = violations.check(self.base_url);
         let user_agent = violations.check(self.user_agent);
+        let headers: Vec<_> = self
+            .headers
+            .into_iter()
+            .filter_map(|header| violations.check(header.checked))
+            .collect();
+        violations.check(check_size(&headers));
         let proxy = violations.check(proxy);
         let roots = violations.check(self.root_certificates);
         violations.check(check_system_roots(self.system_roots));
@@ -272,6 +319,7 @@ impl ConfigBuilder {
             api_key,
             base_url,
             user_agent,
+            headers,
             connect_timeout: self.connect_timeout,
             max_retries: self.max_retries,
             retry_unknown: self.retry_unknown,
@@ -301,6 +349,10 @@ impl ConfigBuilder {
 impl fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let base_url = self.base_url.as_ref().map(|url| &url.text);
+        let headers = self.headers.iter().map(|header| header.checked.as_ref());
+        let headers: Vec<_> = headers
+            .map(|header| header.map(|(name, _)| name.as_str()))
+            .collect();
         f.debug_struct("ConfigBuilder")
             .field("base_url", &base_url)
             .field("auth_scheme", &self.auth_scheme)
@@ -309,6 +361,7 @@ impl fmt::Debug for ConfigBuilder {
             .field("max_retries", &self.max_retries)
             .field("retry_unknown", &self.retry_unknown)
             .field("user_agent", &self.user_agent)
+            .field("headers", &headers)
             .field("proxy", &self.proxy)
             .field("system_roots", &self.system_roots)
             .finish_non_exhaustive()
@@ -347,6 +400,30 @@ fn user_agent(product: &str) -> Result<HeaderValue, Violation> {
     Ok(header_value(&format!("{product} {CRATE}")))
 }
 
+fn check_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Violation> {
+    format::header_name(name).map_err(|rule| Violation::new("header", rule))?;
+    // As HTTP itself reads it, so that the server's quoting it is recognized.
+    let value = value.trim_matches([' ', '\t']);
+    format::header(name, value).map_err(|rule| Violation::named("header", name, rule))?;
+    let name = HeaderName::from_bytes(name.as_bytes()).expect("a token of at most 8 KiB");
+    let mut value = header_value(value);
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+fn check_size(headers: &[(HeaderName, HeaderValue)]) -> Result<(), Violation> {
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len());
+    if sizes.sum::<usize>() > MAX_HEADER_SIZE {
+        return Err(Violation::new(
+            "header",
+            "must be set for at most 8192 bytes of names and values in all",
+        ));
+    }
+    Ok(())
+}
+
 fn check_system_roots(asked: bool) -> Result<(), Violation> {
     if asked && !cfg!(feature = "platform-verifier") {
         return Err(Violation::new(
@@ -369,7 +446,7 @@ fn authorization(scheme: AuthScheme, api_key: &str) -> HeaderValue {
 
 /// The value of a header, of text whose format was checked before.
 fn header_value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("visible ASCII and spaces")
+    HeaderValue::from_str(text).expect("visible ASCII, spaces and tabs")
 }
 
 /// The text of an environment variable.
@@ -414,6 +491,9 @@ const PRODUCTION: &str = "https://api.paywithsoap.com";
 const KEY_VARIABLE: &str = "SOAP_API_KEY";
 const URL_VARIABLE: &str = "SOAP_API_URL";
 const CA_VARIABLE: &str = "SOAP_API_CA";
+
+/// The most bytes that names and values of all headers may have together.
+const MAX_HEADER_SIZE: usize = 8192;
 
 /// The crate's own product in `User-Agent`.
 const CRATE: &str = concat!("paywithsoap/", env!("CARGO_PKG_VERSION"));

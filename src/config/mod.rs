@@ -7,7 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::HeaderValue;
+use ureq::http::{HeaderName, HeaderValue};
 
 pub use self::builder::ConfigBuilder;
 use crate::connection::Network;
@@ -47,6 +47,7 @@ struct Settings {
     base_url: Url,
     authorization: HeaderValue,
     user_agent: HeaderValue,
+    headers: Vec<(HeaderName, HeaderValue)>,
     connect_timeout: Duration,
     max_retries: u32,
     retry_unknown: bool,
@@ -168,8 +169,19 @@ impl Config {
         &self.settings.user_agent
     }
 
-    pub(crate) fn api_key(&self) -> &str {
-        &self.settings.api_key
+    /// The headers that every request has besides the client's own.
+    pub(crate) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.settings.headers
+    }
+
+    /// What must not show in any message, each with the name of its setting:
+    /// the key and the value of every header.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let values = self.settings.headers.iter();
+        let values = values.filter_map(|(_, value)| Some(("header", value.to_str().ok()?)));
+        [("api_key", self.settings.api_key.as_str())]
+            .into_iter()
+            .chain(values.filter(|(_, value)| !value.is_empty()))
     }
 
     pub(crate) fn max_retries(&self) -> u32 {
@@ -189,12 +201,15 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers = self.headers().iter();
+        let headers: Vec<_> = headers.map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Config")
             .field("base_url", &self.base_url())
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.settings.connect_timeout)
             .field("max_retries", &self.max_retries())
             .field("retry_unknown", &self.retry_unknown())
+            .field("headers", &headers)
             .field("proxied", &self.settings.proxied)
             .field("from_env", &self.is_from_env())
             .finish_non_exhaustive()
