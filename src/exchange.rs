@@ -79,13 +79,15 @@ fn exchange(
     body: &str,
 ) -> Result<Response, ureq::Error> {
     let url = [cfg.base_url(), "/api/v1/customers/", id].concat();
-    let request = Request::patch(url)
+    let mut request = Request::patch(url)
         .header(AUTHORIZATION, cfg.authorization())
         .header(CONTENT_TYPE, JSON)
         .header(ACCEPT, JSON)
-        .header(USER_AGENT, cfg.user_agent())
-        .body(body)?;
-    let (head, mut incoming) = agent.run(request)?.into_parts();
+        .header(USER_AGENT, cfg.user_agent());
+    for (name, value) in cfg.headers() {
+        request = request.header(name, value);
+    }
+    let (head, mut incoming) = agent.run(request.body(body)?)?.into_parts();
     if head.headers.contains_key(SET_COOKIE) {
         connection.remove_cookies();
     }

@@ -15,9 +15,10 @@ use paywithsoap::{AuthScheme, Config, ConfigBuilder, CustomerPatch, update_custo
 use common::{ID, KEY, SHORT, read_request, response, rst, serve, stall};
 
 /// What must not be found: of the settings, of the patch, of the response.
-const SECRETS: [&str; 13] = [
+const SECRETS: [&str; 14] = [
     KEY,
     "proxy-password-4Hs",
+    "header-value-8Kw",
     "patch-mail@example.com",
     "Patchfirst",
     "Patchlast",
@@ -85,6 +86,7 @@ fn make_calls() -> usize {
             thread::spawn(move || {
                 let mut calls = 0;
                 for cfg in settings(script) {
+                    let cfg = cfg.header("x-gateway", "header-value-8Kw");
                     let cfg = cfg.max_retries(0).timeout(SHORT / 2).build().unwrap();
                     // The second one finds a connection, or none any more.
                     for _ in 0..2 {
