@@ -9,9 +9,12 @@ use crate::connection;
 use crate::customer::Customer;
 use crate::error::{Error, ErrorResponse, Outcome};
 use crate::format;
+use crate::proxy;
 use crate::redact::Secret;
 use crate::retry;
 use crate::url;
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
+use crate::{pem, tls};
 
 /// What becomes of a customer's id.
 pub fn id(value: &str) -> bool {
@@ -22,6 +25,18 @@ pub fn id(value: &str) -> bool {
 pub fn base_url(value: &str) -> Option<(String, u16, String)> {
     let url = url::base_url(value).ok()?;
     Some((url.host, url.port, url.text))
+}
+
+/// Whether a `NO_PROXY` list exempts a host.
+pub fn is_exempt(list: &str, host: &str, port: u16) -> bool {
+    proxy::is_exempt(list, host, port)
+}
+
+/// How many certificates a PEM file holds, if all is well with it.
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
+pub fn pem(pem: &[u8]) -> Option<usize> {
+    tls::roots(pem).ok()?;
+    Some(pem::certificate_blocks(pem).ok()?.len())
 }
 
 /// What becomes of the body of a 200, if it is the customer that was asked for.

@@ -28,6 +28,9 @@ fuzz_target!(|url: &str| {
         other => panic!("{other:?}"),
     };
     assert_eq!(uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), port);
+    // Where another crate has ureq read it with `url`, that must not fail.
+    let read = url::Url::parse(&text).unwrap();
+    assert_eq!(read.port_or_known_default(), Some(port));
     let local = host == "localhost"
         || host
             .parse::<Ipv4Addr>()
