@@ -80,7 +80,7 @@ fn system_roots_are_had_with_their_feature() {
 
 #[test]
 #[cfg(not(any(feature = "rustls-no-provider", feature = "native-tls")))]
-fn a_build_without_tls_refuses_https() {
+fn a_build_without_tls_rejects_https() {
     let error = Config::builder("key").no_proxy().build().unwrap_err();
     assert_eq!(
         messages(&error),
@@ -96,7 +96,7 @@ fn a_build_without_tls_refuses_https() {
 }
 
 #[test]
-fn proxies_are_refused_with_what_would_be_right() {
+fn proxies_are_rejected_with_what_would_be_right() {
     const URL: &str = "must be a URL like http://proxy.example:3128, in visible ASCII";
     const SOCKS: &str = "must be an http or https proxy: SOCKS is not supported";
     const SCHEME: &str = "must be an http or https proxy";
@@ -334,7 +334,7 @@ fn from_env_takes_key_and_url_from_the_environment() {
 
 #[test]
 #[cfg(unix)]
-fn from_env_refuses_variables_that_are_not_utf_8() {
+fn from_env_rejects_variables_that_are_not_utf_8() {
     use std::os::unix::ffi::OsStringExt;
     let odd = || OsString::from_vec(b"k\xFF".to_vec());
     let variables = [("SOAP_API_KEY", odd()), ("SOAP_API_URL", odd())];

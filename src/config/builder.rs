@@ -183,14 +183,14 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets whether a call is tried again also where nobody knows whether it
-    /// was applied: after a request that got no whole head of a response (the
-    /// connection was lost or silent, or what came is not HTTP), and after 500,
-    /// 502, 503, 504 and 520 to 524; not after 2xx with a body that cannot be
-    /// read. Defaults to false.
+    /// Sets whether a call is also tried again where it may have been applied:
+    /// after a request that got no complete head of a response (the server
+    /// disconnected, was silent, or did not send HTTP), and after 500, 502, 503,
+    /// 504 and 520 to 524; not after 2xx with a body that cannot be read.
+    /// Defaults to false.
     ///
-    /// The change may then be applied twice, and undo a change that somebody
-    /// else made in between.
+    /// The change may then be applied twice, and overwrite a change that
+    /// somebody else made in between.
     pub fn retry_unknown(mut self, retry: bool) -> Self {
         self.retry_unknown = retry;
         self
@@ -263,8 +263,9 @@ impl ConfigBuilder {
     /// roots.
     ///
     /// Every block that begins must be a certificate; text between blocks,
-    /// private keys and a byte order mark are skipped. Defaults to those of the TLS backend: Mozilla's, built in, for
-    /// `rustls`; the system's for `native-tls`.
+    /// private keys and a byte order mark are skipped. Defaults to those of the
+    /// TLS backend: Mozilla's, built in, for `rustls` and `rustls-no-provider`;
+    /// the system's for `native-tls`.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates = tls::roots(&pem.into())
             .map(Some)
@@ -331,7 +332,7 @@ impl ConfigBuilder {
         })
     }
 
-    /// The proxy that calls go through, if any.
+    /// The proxy that calls go through, if any: set, or the environment's.
     fn effective_proxy(&self) -> Result<Option<Url>, Violation> {
         match (&self.proxy, &self.base_url) {
             (ProxySetting::Url(Ok(_)), Ok(url)) if !url.tls => Err(Violation::new(
