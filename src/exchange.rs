@@ -62,7 +62,7 @@ pub(crate) fn send(
         }
         let cause = into_cause(error);
         let is_transient = is_transient(&cause);
-        let cause = if sent { cause } else { explain(cause) };
+        let cause = if sent { cause } else { explain(cfg, cause) };
         Failure {
             cause,
             sent,
@@ -178,11 +178,14 @@ fn is_transient(cause: &Cause) -> bool {
 
 /// Puts words of ours above those of a TLS backend that did not accept a
 /// certificate, since its reader is seldom the one who can do something.
-fn explain(cause: Cause) -> Cause {
+fn explain(cfg: &Config, cause: Cause) -> Cause {
     let message = cause.to_string().to_ascii_lowercase();
     // An alert is the peer's word on a certificate of ours.
     if message.contains("certificate") && !message.contains("alert") {
-        let error = CertificateError(cause);
+        let error = CertificateError {
+            cause,
+            is_from_env: cfg.is_from_env(),
+        };
         return Box::new(io::Error::new(io::ErrorKind::InvalidData, error));
     }
     cause
@@ -216,7 +219,10 @@ impl StdError for ProxyRefused {}
 
 /// The server's certificate was not accepted, for the reason that follows.
 #[derive(Debug)]
-struct CertificateError(Cause);
+struct CertificateError {
+    cause: Cause,
+    is_from_env: bool,
+}
 
 impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -224,13 +230,17 @@ impl fmt::Display for CertificateError {
             "the server's certificate was not accepted: somebody may be intercepting the \
              connection; if your organisation inspects TLS, get its CA certificate from your \
              administrator and pass it to root_certificates",
-        )
+        )?;
+        if self.is_from_env {
+            f.write_str(" (SOAP_API_CA)")?;
+        }
+        Ok(())
     }
 }
 
 impl StdError for CertificateError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.0)
+        Some(&*self.cause)
     }
 }
 

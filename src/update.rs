@@ -56,7 +56,7 @@ pub(crate) fn update_with(
     patch: &CustomerPatch,
     sleep: impl Fn(Duration),
 ) -> Result<Customer, Error> {
-    let body = check(id, patch)?;
+    let body = validate(id, patch)?;
     // A time that no clock can show is no limit.
     let deadline = Instant::now().checked_add(cfg.timeout());
     if cfg.timeout().is_zero() {
@@ -105,7 +105,7 @@ fn next_delay(
 }
 
 /// The body to send, or every violation of id and patch.
-fn check(id: &str, patch: &CustomerPatch) -> Result<String, Error> {
+fn validate(id: &str, patch: &CustomerPatch) -> Result<String, Error> {
     match (format::id(id), patch.checked()) {
         (Ok(()), Ok(body)) => Ok(body),
         (id, patch) => {
@@ -136,13 +136,10 @@ fn try_once(
         .retry_after
         .as_deref()
         .and_then(|value| retry::retry_after(value, retry::utc(SystemTime::now())));
-    let secrets: Vec<_> = patch
+    let settings = cfg
         .secrets()
-        .chain(
-            cfg.secrets()
-                .map(|(name, value)| Secret::anywhere(name, value)),
-        )
-        .collect();
+        .map(|(name, value)| Secret::anywhere(name, value));
+    let secrets: Vec<_> = patch.secrets().chain(settings).collect();
     let error = Error::api_status(error_response(response), outcome, &secrets);
     Err((error.with_retry_after(retry_after), retry))
 }
