@@ -1,174 +1,197 @@
-//! The input: JSON Lines, read one at a time.
+//! The input: updates, one for each line.
 
-use std::fmt;
-use std::io::{self, BufRead, Read};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::time::Duration;
 
-use serde::de::value::{MapAccessDeserializer, StringDeserializer};
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, Visitor,
-};
-use serde_json::Value;
-use serde_json::error::Category;
+use clap::ValueEnum;
+use paywithsoap::{Config, CustomerPatch, Error, update_customer};
+use sha2::{Digest, Sha256};
 
-use paywithsoap::CustomerPatch;
+use crate::csv::{self, Columns};
+use crate::jsonl;
+use crate::lines::{BadText, Lines};
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    Csv,
+    Jsonl,
+}
 
 /// A line that is not blank.
 pub(crate) struct Line {
-    /// Its number, counted from 1, blank lines included.
+    /// Its number in the file, counted from 1.
     pub(crate) number: u64,
-    /// What it asks for, or why it cannot be read.
-    pub(crate) content: Result<Update, String>,
+    pub(crate) content: Content,
 }
 
-/// What a good line asks for.
+/// What a line asks for.
+pub(crate) enum Content {
+    /// The line is no update, and why.
+    Bad(String),
+    /// Id or fields are not of their formats.
+    Invalid {
+        id: String,
+        error: Error,
+    },
+    Update(Box<Update>),
+}
+
+/// A change that can be sent.
 pub(crate) struct Update {
     pub(crate) id: String,
     pub(crate) patch: CustomerPatch,
+    /// The exact body that is sent.
+    pub(crate) body: String,
+    /// What tells this body from another, in results.
+    pub(crate) checksum: String,
 }
 
-/// The lines of an input.
-pub(crate) struct Lines<R> {
-    reader: R,
-    number: u64,
+/// The lines of an input whose start looks right.
+pub(crate) struct Input {
+    lines: Lines<Box<dyn BufRead + Send>>,
+    parser: Parser,
+    /// The line that was read to see whether the start looks right.
+    first: Option<Line>,
+    /// Settings with which a call checks its input, and goes no further.
+    check_only: Config,
 }
 
-impl<R: BufRead> Lines<R> {
-    pub(crate) fn new(reader: R) -> Self {
-        Self { reader, number: 0 }
-    }
+enum Parser {
+    Csv(Columns),
+    Jsonl,
+}
 
-    /// The next line that is not blank, `None` at the end. Holds no more of a
-    /// line than [`LINE_MOST`], however long it is.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
-        let mut bytes = Vec::new();
-        loop {
-            bytes.clear();
-            let mut most = self.reader.by_ref().take(LINE_MOST as u64 + 1);
-            if most.read_until(b'\n', &mut bytes)? == 0 {
-                return Ok(None);
-            }
-            self.number += 1;
-            let ended = bytes.last() == Some(&b'\n');
-            if bytes.len() - usize::from(ended) > LINE_MOST {
-                if !ended {
-                    self.reader.skip_until(b'\n')?;
+impl Input {
+    /// Opens a file, or standard input, and reads as much of it as tells
+    /// whether it is of this format.
+    pub(crate) fn open(path: Option<&Path>, format: Format) -> Result<Self, String> {
+        let reader: Box<dyn BufRead + Send> = match path {
+            Some(path) => {
+                let file = File::open(path).map_err(|error| error.to_string())?;
+                if file.metadata().is_ok_and(|file| file.is_dir()) {
+                    return Err("it is a folder".to_owned());
                 }
-                let reason = format!("the line is longer than {LINE_MOST} bytes");
-                return Ok(Some(self.line(Err(reason))));
+                Box::new(BufReader::new(file))
             }
-            let text = bytes.trim_ascii();
-            // Programs of Windows like to put a byte order mark at the start.
-            let text = match text.strip_prefix("\u{FEFF}".as_bytes()) {
-                Some(text) if self.number == 1 => text.trim_ascii(),
-                _ => text,
-            };
-            if !text.is_empty() {
-                return Ok(Some(self.line(read(text))));
-            }
-        }
-    }
-
-    fn line(&self, content: Result<Update, String>) -> Line {
-        Line {
-            number: self.number,
-            content,
-        }
-    }
-}
-
-/// How many lines there are, blank ones included.
-pub(crate) fn count(mut reader: impl Read) -> io::Result<u64> {
-    let mut block = vec![0; 64 * 1024];
-    let mut lines = 0;
-    let mut last = b'\n';
-    loop {
-        let read = reader.read(&mut block)?;
-        let Some(&end) = block[..read].last() else {
-            return Ok(lines + u64::from(last != b'\n'));
+            None => Box::new(BufReader::new(io::stdin())),
         };
-        last = end;
-        for byte in &block[..read] {
-            lines += u64::from(*byte == b'\n');
-        }
-    }
-}
-
-fn read(text: &[u8]) -> Result<Update, String> {
-    let text = std::str::from_utf8(text).map_err(|_| "the line is not UTF-8".to_owned())?;
-    serde_json::from_str(text).map_err(|error| match error.classify() {
-        Category::Data if !text.starts_with('{') => format!("the line must be {AN_UPDATE}"),
-        // Less serde_json's ` at line 1 column 7`: it is not line 1.
-        Category::Data => {
-            let message = error.to_string();
-            let end = message.rfind(" at line ").unwrap_or(message.len());
-            message[..end].to_owned()
-        }
-        Category::Eof | Category::Io | Category::Syntax => {
-            format!("the line is not JSON from column {} on", error.column())
-        }
-    })
-}
-
-impl<'de> Deserialize<'de> for Update {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(UpdateVisitor)
-    }
-}
-
-struct UpdateVisitor;
-
-impl<'de> Visitor<'de> for UpdateVisitor {
-    type Value = Update;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(AN_UPDATE)
+        Self::new(reader, format)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Update, A::Error> {
-        let mut id = None;
-        let rest = WithoutId { map, id: &mut id };
-        let patch = CustomerPatch::deserialize(MapAccessDeserializer::new(rest))?;
-        let id = id.ok_or_else(|| A::Error::custom("id is missing"))?;
-        Ok(Update { id, patch })
-    }
-}
-
-/// An object without its `id`, so that the patch reads all others and refuses
-/// what it does not know.
-struct WithoutId<'a, A> {
-    map: A,
-    id: &'a mut Option<String>,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutId<'_, A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, A::Error> {
-        while let Some(key) = self.map.next_key::<String>()? {
-            if key != "id" {
-                let key: StringDeserializer<A::Error> = key.into_deserializer();
-                return seed.deserialize(key).map(Some);
+    fn new(reader: Box<dyn BufRead + Send>, format: Format) -> Result<Self, String> {
+        let mut lines = Lines::new(reader);
+        let first = lines.next().map_err(|error| error.to_string())?;
+        let is_json = |text: &str| text.trim_ascii_start().starts_with('{');
+        let (parser, line) = match (format, first) {
+            (_, Some((_, Err(BadText::Utf16)))) => return Err(BadText::Utf16.message()),
+            (Format::Csv, Some((_, Ok(text)))) if is_json(text) => {
+                return Err("it looks like JSON Lines: try --format jsonl".to_owned());
             }
-            let Value::String(id) = self.map.next_value()? else {
-                return Err(A::Error::custom("id must be a string"));
-            };
-            if self.id.replace(id).is_some() {
-                return Err(A::Error::custom("id is set twice"));
+            (Format::Csv, Some((number, text))) => {
+                let header = text.map_err(BadText::message);
+                let columns = header.and_then(Columns::from_header);
+                let columns = columns.map_err(|message| format!("line {number}: {message}"))?;
+                (Parser::Csv(columns), None)
+            }
+            (Format::Csv, None) => return Err("it is empty, and has no header".to_owned()),
+            (Format::Jsonl, Some((_, Ok(text)))) if csv::is_header(text) => {
+                return Err("it looks like CSV: try --format csv".to_owned());
+            }
+            (Format::Jsonl, first) => {
+                let first = first.map(|(number, text)| (number, text.map(str::to_owned)));
+                (Parser::Jsonl, first)
+            }
+        };
+        let check_only = Config::builder("unused")
+            .base_url("http://localhost")
+            .timeout(Duration::ZERO)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let mut input = Self {
+            lines,
+            parser,
+            first: None,
+            check_only,
+        };
+        input.first = line.and_then(|(number, text)| {
+            let text = text.as_deref().map_err(|bad| *bad);
+            line_of(&input.parser, &input.check_only, number, text)
+        });
+        Ok(input)
+    }
+
+    /// Returns the next line, `None` at the end.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
+        if let Some(line) = self.first.take() {
+            return Ok(Some(line));
+        }
+        while let Some((number, text)) = self.lines.next()? {
+            if let Some(line) = line_of(&self.parser, &self.check_only, number, text) {
+                return Ok(Some(line));
             }
         }
         Ok(None)
     }
+}
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        self.map.next_value_seed(seed)
+impl Format {
+    /// The format that the name of a file tells.
+    pub(crate) fn of(path: Option<&Path>) -> Self {
+        let extension = path.and_then(Path::extension);
+        match extension {
+            Some(extension) if extension.eq_ignore_ascii_case("csv") => Self::Csv,
+            _ => Self::Jsonl,
+        }
     }
 }
 
-const AN_UPDATE: &str = "an object with id and the fields to change";
+/// What a line of text asks for; `None` where that is nothing at all.
+fn line_of(
+    parser: &Parser,
+    check_only: &Config,
+    number: u64,
+    text: Result<&str, BadText>,
+) -> Option<Line> {
+    let read = text
+        .map_err(BadText::message)
+        .and_then(|text| match parser {
+            Parser::Csv(columns) => columns.read(text),
+            Parser::Jsonl => jsonl::read(text).map(Some),
+        });
+    let content = match read {
+        Ok(None) => return None,
+        Ok(Some((id, patch))) => content_of(check_only, id, patch),
+        Err(reason) => Content::Bad(reason),
+    };
+    Some(Line { number, content })
+}
 
-/// The longest line that is read: five fields of the greatest length, escaped,
-/// need less than a quarter of it.
-const LINE_MOST: usize = 64 * 1024;
+fn content_of(check_only: &Config, id: String, patch: CustomerPatch) -> Content {
+    let checked = update_customer(check_only, &id, &patch);
+    if let Err(error) = checked
+        && !error.violations().is_empty()
+    {
+        return Content::Invalid { id, error };
+    }
+    match patch.to_json() {
+        Ok(body) => Content::Update(Box::new(Update {
+            checksum: checksum(&body),
+            id,
+            patch,
+            body,
+        })),
+        Err(error) => Content::Invalid { id, error },
+    }
+}
+
+/// The first 64 bits of the SHA-256 of a body, in hexadecimal digits: enough
+/// that of a million changed lines none is taken for unchanged.
+fn checksum(body: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(body).into();
+    let start = digest[..8].iter();
+    let start = start.fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{start:016x}")
+}

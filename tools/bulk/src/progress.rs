@@ -1,117 +1,281 @@
-//! What the user sees meanwhile, on stderr: a bar on a terminal, and now and
-//! then a plain line elsewhere. No colours anywhere.
+//! What the user sees meanwhile, on standard error: a bar on a terminal, and
+//! now and then a plain line elsewhere. No colours, and no personal data.
 
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
+use std::io::{self, IsTerminal, Write as _};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 pub(crate) struct Progress {
-    /// Absent where stderr is no terminal.
-    bar: Option<ProgressBar>,
+    /// Absent where standard error is no terminal.
+    bar: Option<Bar>,
     started: Instant,
     lines: AtomicU64,
     problems: AtomicU32,
-    noted: Mutex<Instant>,
+    /// When the last line of progress was printed, where there is no bar.
+    reported: Mutex<Instant>,
+}
+
+struct Bar {
+    inner: ProgressBar,
+    running: ProgressStyle,
+    paused: ProgressStyle,
+    pause: Arc<Mutex<Option<Pause>>>,
+}
+
+/// What all threads wait for.
+struct Pause {
+    until: Instant,
+    reason: String,
 }
 
 impl Progress {
     /// `total` is asked only where it is going to be shown. On a terminal that
     /// gets the results, too, a bar would be in their way.
-    pub(crate) fn new(results_on_stdout: bool, total: impl FnOnce() -> Option<u64>) -> Self {
-        let in_the_way = results_on_stdout && io::stdout().is_terminal();
-        let bar = (io::stderr().is_terminal() && !in_the_way).then(|| {
-            let (bar, template) = match total() {
-                Some(total) => (
-                    ProgressBar::new(total),
-                    "[{bar:30}] {lines}, {rate}, {eta} left",
-                ),
-                None => (
-                    ProgressBar::new_spinner(),
-                    "{spinner} {lines}, {rate}, {elapsed}",
-                ),
-            };
-            let style = ProgressStyle::with_template(template).expect("the templates are right");
-            let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
-                // It is drawn into memory, which cannot fail.
-                let _ = write!(out, "{:.0}/s", state.per_sec());
-            };
-            let lines = |state: &ProgressState, out: &mut dyn fmt::Write| {
-                let _ = match state.len() {
-                    Some(total) => write!(out, "{} of {}", state.pos(), lines(total)),
-                    None => write!(out, "{}", lines(state.pos())),
-                };
-            };
-            let style = style.with_key("rate", rate).with_key("lines", lines);
-            bar.set_style(style.progress_chars("=> "));
-            bar.enable_steady_tick(Duration::from_millis(200));
+    pub(crate) fn new(results_on_terminal: bool, total: impl FnOnce() -> Option<u64>) -> Self {
+        let has_bar = io::stderr().is_terminal() && !results_on_terminal;
+        let bar = has_bar.then(|| {
+            let bar = Bar::new(ProgressDrawTarget::stderr(), total());
+            bar.inner.enable_steady_tick(Duration::from_millis(200));
             bar
         });
+        Self::with(bar)
+    }
+
+    fn with(bar: Option<Bar>) -> Self {
         Self {
             bar,
             started: Instant::now(),
             lines: AtomicU64::new(0),
             problems: AtomicU32::new(0),
-            noted: Mutex::new(Instant::now()),
+            reported: Mutex::new(Instant::now()),
         }
     }
 
-    /// Counts a line that is done.
-    pub(crate) fn advance(&self) {
-        let count = self.lines.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Counts lines that are done.
+    pub(crate) fn advance(&self, lines: u64) {
+        let count = self.lines.fetch_add(lines, Ordering::Relaxed) + lines;
         if let Some(bar) = &self.bar {
-            bar.inc(1);
+            bar.inner.inc(lines);
             return;
         }
-        if let Ok(mut noted) = self.noted.try_lock()
-            && noted.elapsed() >= Duration::from_secs(10)
+        if let Ok(mut reported) = self.reported.try_lock()
+            && reported.elapsed() >= REPORT_INTERVAL
         {
-            *noted = Instant::now();
+            *reported = Instant::now();
             let seconds = self.started.elapsed().as_secs().max(1);
-            self.note(&format!("{}, {}/s", lines(count), count / seconds));
+            self.print(&format!("{}, {}/s", plural(count), count / seconds));
         }
     }
 
-    /// Tells of a line that went wrong; of the first few, for the results tell
-    /// of all.
+    /// Reports a line that went wrong; the first few only, for the results
+    /// report all.
     pub(crate) fn problem(&self, problem: &str) {
         match self.problems.fetch_add(1, Ordering::Relaxed) {
-            ..PROBLEMS_MOST => self.note(problem),
-            PROBLEMS_MOST => self.note("there is more like this: see the results"),
+            ..MAX_PROBLEMS => self.print(problem),
+            MAX_PROBLEMS => self.print("there are more like this: see the results"),
             _ => {}
         }
     }
 
-    /// Writes a line without spoiling the bar.
-    pub(crate) fn note(&self, text: &str) {
+    /// Shows that all threads wait.
+    pub(crate) fn pause(&self, until: Instant, length: Duration, reason: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
-            None => say(text),
+            Some(bar) => {
+                *bar.lock() = Some(Pause {
+                    until,
+                    reason: reason.to_owned(),
+                });
+                bar.inner.set_style(bar.paused.clone());
+            }
+            None if length >= MIN_PAUSE => {
+                self.print(&format!("waiting {} s: {reason}", length.as_secs()));
+            }
+            None => {}
+        }
+    }
+
+    /// Shows that the threads no longer wait.
+    pub(crate) fn resume(&self) {
+        if let Some(bar) = &self.bar {
+            *bar.lock() = None;
+            bar.inner.set_style(bar.running.clone());
+        }
+    }
+
+    /// Writes a line without spoiling the bar.
+    pub(crate) fn print(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.inner.println(text),
+            None => eprint_line(text),
         }
     }
 
     /// Takes the bar away.
     pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+            bar.inner.finish_and_clear();
         }
     }
 }
 
+impl Bar {
+    fn new(target: ProgressDrawTarget, total: Option<u64>) -> Self {
+        let pause = Arc::new(Mutex::new(None));
+        let bar = match total {
+            Some(total) => ProgressBar::new(total),
+            None => ProgressBar::new_spinner(),
+        };
+        bar.set_draw_target(target);
+        let (running, paused) = match total {
+            Some(_) => (
+                "[{bar:20}] {lines}, {rate}, {eta} left",
+                "[{bar:20}] {lines}\n{pause:79!}",
+            ),
+            None => (
+                "{spinner} {lines}, {rate}, {elapsed}",
+                "{spinner} {lines}\n{pause:79!}",
+            ),
+        };
+        let [running, paused] = [running, paused].map(|template| style(template, &pause));
+        bar.set_style(running.clone());
+        Self {
+            inner: bar,
+            running,
+            paused,
+            pause,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Pause>> {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// So many lines, in words.
-pub(crate) fn lines(count: u64) -> String {
+pub(crate) fn plural(count: u64) -> String {
     match count {
         1 => "1 line".to_owned(),
         _ => format!("{count} lines"),
     }
 }
 
-/// Writes a line to stderr. Where that is closed or full, so be it.
-pub(crate) fn say(text: &str) {
+/// Writes a line to standard error. Where that is closed or full, so be it.
+pub(crate) fn eprint_line(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-const PROBLEMS_MOST: u32 = 10;
+fn style(template: &str, pause: &Arc<Mutex<Option<Pause>>>) -> ProgressStyle {
+    // What is drawn is written into memory, which cannot fail.
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = write!(out, "{:.0}/s", state.per_sec());
+    };
+    let lines = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = match state.len() {
+            Some(total) => write!(out, "{} of {}", state.pos(), plural(total)),
+            None => write!(out, "{}", plural(state.pos())),
+        };
+    };
+    let pause = Arc::clone(pause);
+    let pause = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+        let pause = pause.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Pause { until, reason }) = &*pause {
+            let left = until.saturating_duration_since(Instant::now());
+            let _ = match left.as_secs_f64().ceil() {
+                0.0 => write!(out, "trying again: {reason}"),
+                seconds => write!(out, "waiting {seconds} s: {reason}"),
+            };
+        }
+    };
+    let style = ProgressStyle::with_template(template).expect("the templates are right");
+    let style = style.with_key("rate", rate).with_key("lines", lines);
+    style.with_key("pause", pause).progress_chars("=> ")
+}
+
+const MAX_PROBLEMS: u32 = 10;
+
+/// How often a run without a bar reports how far it is.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The shortest pause that a run without a bar reports.
+const MIN_PAUSE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use indicatif::InMemoryTerm;
+
+    use super::*;
+
+    fn progress(total: Option<u64>) -> (Progress, InMemoryTerm) {
+        let term = InMemoryTerm::new(10, 80);
+        let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
+        (Progress::with(Some(Bar::new(target, total))), term)
+    }
+
+    fn drawn(progress: &Progress, term: &InMemoryTerm) -> Vec<String> {
+        progress.bar.as_ref().unwrap().inner.force_draw();
+        term.contents().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_bar_shows_what_it_waits_for_and_how_long() {
+        for total in [Some(1_000_000), None] {
+            let (progress, term) = progress(total);
+            progress.advance(999_999);
+            assert_eq!(drawn(&progress, &term).len(), 1);
+
+            let reason = "the API was not reached: Connection refused (os error 111), and so on";
+            let length = Duration::from_secs(30);
+            progress.pause(Instant::now() + length, length, reason);
+            let shown = drawn(&progress, &term);
+            assert_eq!(shown.len(), 2, "{shown:?}");
+            assert!(shown[1].starts_with("waiting 30 s: the API was not reached: "));
+
+            progress.pause(Instant::now(), Duration::ZERO, reason);
+            let shown = drawn(&progress, &term);
+            assert!(shown[1].starts_with("trying again: the API was not reached: "));
+
+            progress.resume();
+            assert_eq!(drawn(&progress, &term).len(), 1);
+        }
+    }
+
+    #[test]
+    fn long_lines_leave_no_stale_bar() {
+        let (progress, term) = progress(Some(5000));
+        progress.advance(10);
+        drawn(&progress, &term);
+        let reason = "the API was not reached: Connection refused (os error 111)";
+        let length = Duration::from_secs(30);
+        progress.pause(Instant::now() + length, length, reason);
+        for number in 1..=2 {
+            progress.problem(&format!("line {number}: {}", "x".repeat(100)));
+            progress.advance(1);
+            let shown = drawn(&progress, &term);
+            let bars = shown.iter().filter(|line| line.contains("of 5000 lines"));
+            assert_eq!(bars.count(), 1, "{shown:#?}");
+        }
+        progress.resume();
+        let shown = drawn(&progress, &term);
+        assert!(
+            !shown.iter().any(|line| line.contains("waiting")),
+            "{shown:#?}"
+        );
+    }
+
+    #[test]
+    fn only_the_first_problems_are_printed() {
+        let (progress, term) = progress(Some(100));
+        for number in 1..=30 {
+            progress.problem(&format!("line {number}: bad line"));
+        }
+        let shown = drawn(&progress, &term).join("\n");
+        assert!(
+            shown.contains("line 10: bad line\nthere are more like this"),
+            "{shown}"
+        );
+    }
+}

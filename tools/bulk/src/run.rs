@@ -1,354 +1,358 @@
-//! The run: a few threads that update customers, and a window that puts what
-//! they find out back into input order.
+//! The run: a few threads that update customers, in step with each other.
 
-use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use paywithsoap::testing::TestServer;
-use paywithsoap::{Config, Error, ErrorKind, Outcome as CallOutcome, update_customer};
+use paywithsoap::{Config, Customer, Error, ErrorKind, Outcome as CallOutcome, update_customer};
 use serde_json::json;
 
-use crate::input::{Line, Update};
+use crate::cli::Options;
+use crate::input::{Content, Line};
+use crate::pacing::{MAX_PAUSES, Pacing, Permit, Signal, Turn, Verdict};
 use crate::progress::Progress;
-use crate::results::{Finding, Outcome, Results, with_causes};
+use crate::queue::{Job, Queue};
+use crate::record::{LineResult, Outcome, cause};
+use crate::results::Results;
+use crate::summary::Counts;
 
 /// What the threads share.
 pub(crate) struct Run {
     cfg: Config,
-    /// The stand-in for the API, where there is no key.
+    /// The API of a rehearsal.
     server: Option<TestServer>,
     /// Not so in a dry run.
     sends: bool,
-    progress: Progress,
+    with_customer: bool,
+    pub(crate) progress: Progress,
     state: Mutex<State>,
-    /// Notified at every change of the state.
-    changed: Condvar,
+    /// There is a line to send, or there will be none any more.
+    jobs: Condvar,
+    /// There is room for more lines.
+    room: Condvar,
+    /// A pause is over before its time, or is no longer of interest.
+    turns: Condvar,
 }
 
 struct State {
-    /// Lines to send now, none of them of an id that is under way.
-    ready: VecDeque<Job>,
-    /// The ids that are under way or ready, each with its further lines.
-    busy: HashMap<String, VecDeque<Job>>,
-    /// What was found out of the lines from number `written` on.
-    window: VecDeque<Option<Finding>>,
-    written: u64,
-    results: Results,
+    queue: Queue,
+    pacing: Pacing,
+    results: Option<Results>,
     counts: Counts,
-    /// Nothing is sent before.
-    resume_at: Instant,
-    /// How often in a row the API was not reached, failures of the same time
-    /// counted once.
-    unreached: u32,
+    /// How many threads wait for a line to send.
+    idle: usize,
     /// No line will follow.
-    ended: bool,
+    is_ended: bool,
     /// Why nothing is sent any more.
     stopped: Option<String>,
     /// Results can no longer be written.
-    broken: bool,
+    is_broken: bool,
 }
 
-/// A line to send.
-struct Job {
-    /// Its place in the order of results.
-    place: u64,
-    line: u64,
-    update: Update,
-}
-
-/// How many lines came to what.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Counts {
-    pub(crate) applied: u64,
-    pub(crate) applied_before: u64,
-    pub(crate) bad: u64,
-    pub(crate) not_applied: u64,
-    pub(crate) unknown: u64,
-    pub(crate) would_send: u64,
-}
-
-impl Counts {
-    /// How many lines of these are not known to be applied.
-    pub(crate) fn open(&self) -> u64 {
-        self.bad + self.not_applied + self.unknown
-    }
-}
+type Guard<'a> = MutexGuard<'a, State>;
 
 impl Run {
     pub(crate) fn new(
         cfg: Config,
         server: Option<TestServer>,
-        sends: bool,
+        options: &Options,
         progress: Progress,
         results: Results,
     ) -> Self {
         Self {
             cfg,
             server,
-            sends,
+            sends: !options.dry_run,
+            with_customer: options.with_customer,
             progress,
             state: Mutex::new(State {
-                ready: VecDeque::new(),
-                busy: HashMap::new(),
-                window: VecDeque::new(),
-                written: 0,
-                results,
+                queue: Queue::default(),
+                pacing: Pacing::new(options.rate),
+                results: Some(results),
                 counts: Counts::default(),
-                resume_at: Instant::now(),
-                unreached: 0,
-                ended: false,
+                idle: 0,
+                is_ended: false,
                 stopped: None,
-                broken: false,
+                is_broken: false,
             }),
-            changed: Condvar::new(),
+            jobs: Condvar::new(),
+            room: Condvar::new(),
+            turns: Condvar::new(),
         }
     }
 
-    /// Takes a line, as soon as there is room for it. Answers whether to go on.
+    /// Takes a line, as soon as there is room for it. Returns whether to go on.
     pub(crate) fn push(&self, line: Line) -> bool {
-        let full = |state: &mut State| state.stopped.is_none() && state.window.len() >= WINDOW;
-        let mut state = self
-            .changed
-            .wait_while(self.lock(), full)
-            .unwrap_or_else(PoisonError::into_inner);
+        let number = line.number;
+        let found = match line.content {
+            Content::Bad(reason) => Err(LineResult::bad_line(number, &reason)),
+            Content::Invalid { id, error } => Err(LineResult::failed(number, &id, None, &error)),
+            Content::Update(update) if !self.sends => Err(LineResult::would_send(number, &update)),
+            Content::Update(update) => Ok(update),
+        };
+        if let (Some(server), Ok(update)) = (&self.server, &found)
+            && server.customer(&update.id).is_none()
+        {
+            server.add_customer(&json!({ "id": update.id }).to_string());
+        }
+        let mut state = self.lock();
+        if state.queue.len() >= WINDOW {
+            // Until there is room for many: to wake for each would cost more than
+            // to read it.
+            let is_full =
+                |state: &mut State| state.stopped.is_none() && state.queue.len() > WINDOW / 2;
+            let waited = self.room.wait_while(state, is_full);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
         if state.stopped.is_some() {
             return false;
         }
-        let place = state.written + state.window.len() as u64;
-        match line.content {
-            Err(reason) => {
-                let finding = Finding::bad_line(line.number, &reason);
-                state.window.push_back(Some(finding));
-                self.write_front(&mut state);
+        match found {
+            Err(result) => {
+                state.queue.push_result(result);
+                self.write(&mut state, Queue::pop_result);
             }
             Ok(update) => {
-                state.window.push_back(None);
-                if let Some(server) = &self.server
-                    && server.customer(&update.id).is_none()
-                {
-                    server.add_customer(&json!({ "id": update.id }).to_string());
-                }
-                let job = Job {
-                    place,
-                    line: line.number,
-                    update,
-                };
-                if let Some(further) = state.busy.get_mut(&job.update.id) {
-                    further.push_back(job);
-                } else {
-                    state.busy.insert(job.update.id.clone(), VecDeque::new());
-                    state.ready.push_back(job);
+                if state.queue.push_update(number, update) {
+                    self.wake_worker(&state);
                 }
             }
         }
-        self.changed.notify_all();
         true
     }
 
     /// Counts a line that an earlier run has applied.
     pub(crate) fn skip(&self) {
         self.lock().counts.applied_before += 1;
-        self.progress.advance();
+        self.progress.advance(1);
     }
 
-    /// Says that no line will follow.
+    /// Counts a line that an earlier run has applied with another body.
+    pub(crate) fn note_changed(&self) {
+        self.lock().counts.changed += 1;
+    }
+
+    /// Takes note that no line will follow.
     pub(crate) fn end(&self) {
-        self.lock().ended = true;
-        self.changed.notify_all();
+        self.lock().is_ended = true;
+        self.jobs.notify_all();
     }
 
     /// Sends nothing more; what is under way comes to its end.
     pub(crate) fn stop(&self, reason: String) {
-        self.lock().stopped.get_or_insert(reason);
-        self.changed.notify_all();
+        self.stop_with(&mut self.lock(), reason);
     }
 
     /// Sends lines until there are no more.
+    ///
+    /// The state is locked once for each line, from the end of a call to the
+    /// start of the next.
     pub(crate) fn work(&self) {
-        while let Some(job) = self.next_job() {
-            let finding = self.update(&job);
-            self.finish(&job, finding);
+        let mut state = self.lock();
+        loop {
+            let (locked, job) = self.next_job(state);
+            let Some(job) = job else { return };
+            let (locked, result) = self.update(locked, &job);
+            let Some(result) = result else { return };
+            state = locked;
+            self.finish(&mut state, &job, result);
         }
     }
 
-    /// Makes the results last, and says how many lines came to what, and why
-    /// the run stopped if it did.
+    /// Writes what is left, makes the results last, and returns how many lines
+    /// had which outcome, and why the run stopped if it did.
     pub(crate) fn close(&self) -> (Counts, Option<String>) {
         let mut state = self.lock();
         self.progress.clear();
-        let closed = match (state.broken, state.stopped.is_some()) {
-            (true, _) => Ok(()),
-            (false, true) => state.results.sync(),
-            (false, false) => state.results.sync().and_then(|()| state.results.finish()),
-        };
-        if let Err(error) = closed {
-            state.fail(&error);
+        self.write(&mut state, Queue::pop_result_over_gaps);
+        let is_complete = state.stopped.is_none();
+        if let Some(results) = state.results.take()
+            && !state.is_broken
+            && let Err(error) = results.close(is_complete)
+        {
+            self.stop_with(&mut state, cannot_write(&error));
         }
         (state.counts, state.stopped.clone())
     }
 
-    fn next_job(&self) -> Option<Job> {
-        let mut state = self.lock();
+    fn next_job<'a>(&'a self, mut state: Guard<'a>) -> (Guard<'a>, Option<Job>) {
         loop {
-            let wait = state.resume_at.checked_duration_since(Instant::now());
             if state.stopped.is_some() {
-                return None;
+                return (state, None);
             }
-            if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
-                state = self
-                    .changed
-                    .wait_timeout(state, wait)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0;
-                continue;
+            if let Some(job) = state.queue.pop_job() {
+                return (state, Some(job));
             }
-            if let Some(job) = state.ready.pop_front() {
-                return Some(job);
+            if state.is_ended && state.queue.is_idle() {
+                return (state, None);
             }
-            if state.ended && state.busy.is_empty() {
-                return None;
-            }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state.idle += 1;
+            let waited = self.jobs.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
         }
     }
 
-    /// Sends a line, again and again where that is safe and may work.
-    fn update(&self, job: &Job) -> Finding {
-        let Update { id, patch } = &job.update;
-        for attempt in 1.. {
-            let error = match update_customer(&self.cfg, id, patch) {
+    /// Sends a line, again and again where that is safe and may work. Returns
+    /// `None` where it was not sent at all, and will not be.
+    fn update<'a>(&'a self, mut state: Guard<'a>, job: &Job) -> (Guard<'a>, Option<LineResult>) {
+        let update = &job.update;
+        let mut failures = 0;
+        let mut failed = None;
+        loop {
+            let (locked, permit) = self.turn(state);
+            let Some(permit) = permit else {
+                return (locked, failed);
+            };
+            drop(locked);
+            let error = match update_customer(&self.cfg, &update.id, &update.patch) {
                 Ok(customer) => {
-                    self.lock().unreached = 0;
-                    return Finding::applied(job.line, &customer);
+                    let result = self.accepted(job, &customer);
+                    state = self.lock();
+                    self.note(&mut state, permit, Signal::Success, None);
+                    return (state, Some(result));
                 }
                 Err(error) => error,
             };
-            if !error.violations().is_empty() {
-                return Finding::failed(job.line, id, &error);
+            let result = LineResult::failed(job.line, &update.id, Some(&update.checksum), &error);
+            let signal = signal(&error);
+            state = self.lock();
+            self.note(&mut state, permit, signal, Some(&error));
+            failures += u32::from(matches!(signal, Signal::Failed { .. }));
+            let is_safe = error.is_transient() && error.outcome() == CallOutcome::NotApplied;
+            // One more than the pauses that a run sits out: an outage stops the run
+            // before it fails a line.
+            if !is_safe || failures > MAX_PAUSES {
+                return (state, Some(result));
             }
-            if !self.sends
-                && let Ok(body) = patch.to_json()
-            {
-                return Finding::would_send(job.line, id, &body);
-            }
-            if error.status() == Some(401) {
-                self.stop("the API refuses the key".into());
-            }
-            let again = attempt < ATTEMPTS
-                && error.is_transient()
-                && error.outcome() == CallOutcome::NotApplied;
-            self.slow_down(&error, attempt, again);
-            if !again || !self.wait() {
-                return Finding::failed(job.line, id, &error);
-            }
+            failed = Some(result);
         }
-        unreachable!("the loop above has no end of its own")
     }
 
-    /// Makes all threads wait before they send again: a server that has too
-    /// much to do means all of them, and none of them reaches what another
-    /// cannot reach. Stops the run where that lasts.
-    fn slow_down(&self, error: &Error, attempt: u32, again: bool) {
-        let now = Instant::now();
-        let mut state = self.lock();
-        let unreached = matches!(error.kind(), ErrorKind::Transport(_))
-            && error.outcome() == CallOutcome::NotApplied;
-        let failures = if unreached {
-            // Counted for all lines together: each by itself would wait out the
-            // attempts of all others before it had made its own.
-            if state.unreached == 0 || now >= state.resume_at {
-                state.unreached += 1;
-            }
-            if state.unreached >= ATTEMPTS || !error.is_transient() {
-                let reason = || "the API cannot be reached".to_owned();
-                state.stopped.get_or_insert_with(reason);
-                self.changed.notify_all();
-                return;
-            }
-            state.unreached
-        } else {
-            state.unreached = 0;
-            attempt
+    fn accepted(&self, job: &Job, customer: &Customer) -> LineResult {
+        let outcome = match self.server {
+            Some(_) => Outcome::Rehearsed,
+            None => Outcome::Applied,
         };
-        let backoff = Duration::from_millis(500 << failures.min(5)) / 2;
-        let wait = match error.retry_after() {
-            Some(wait) => wait.min(WAIT_MOST),
-            None if again => backoff,
-            None => Duration::ZERO,
-        };
-        let resume_at = now + wait;
-        if resume_at > state.resume_at.max(now) + Duration::from_secs(5) {
-            let (wait, error) = (wait.as_secs(), with_causes(error));
-            self.progress.note(&format!("paused for {wait} s: {error}"));
-        }
-        state.resume_at = state.resume_at.max(resume_at);
+        LineResult::accepted(job.line, &job.update, customer, outcome, self.with_customer)
     }
 
-    /// Waits until lines may be sent. Answers whether to go on.
-    fn wait(&self) -> bool {
-        let mut state = self.lock();
+    /// Waits until a request may be sent; `None` where none may any more.
+    fn turn<'a>(&'a self, mut state: Guard<'a>) -> (Guard<'a>, Option<Permit>) {
         loop {
-            let wait = state.resume_at.saturating_duration_since(Instant::now());
-            if state.stopped.is_some() || wait.is_zero() {
-                return state.stopped.is_none();
+            if state.stopped.is_some() {
+                return (state, None);
             }
-            state = self
-                .changed
-                .wait_timeout(state, wait)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            let now = Instant::now();
+            state = match state.pacing.turn(now) {
+                Turn::Send(permit) => return (state, Some(permit)),
+                Turn::Wait(Some(until)) => {
+                    let waited = self.turns.wait_timeout(state, until - now);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                Turn::Wait(None) => {
+                    let waited = self.turns.wait(state);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
         }
     }
 
-    fn finish(&self, job: &Job, finding: Finding) {
-        let mut state = self.lock();
-        let at = usize::try_from(job.place - state.written).expect("the window is short");
-        state.window[at] = Some(finding);
-        if let Some(further) = state.busy.get_mut(&job.update.id) {
-            match further.pop_front() {
-                Some(next) => state.ready.push_front(next),
-                None => drop(state.busy.remove(&job.update.id)),
+    /// Draws the conclusions from what became of a request.
+    fn note(&self, state: &mut State, permit: Permit, signal: Signal, error: Option<&Error>) {
+        let reason = || error.map(cause).unwrap_or_default();
+        match state.pacing.note(permit, signal, Instant::now()) {
+            Verdict::Continue => {}
+            Verdict::Resume => {
+                self.progress.resume();
+                self.turns.notify_all();
+            }
+            Verdict::Pause { until, length } => {
+                self.progress.pause(until, length, &reason());
+                // Who waits for the request after a pause now waits for this one.
+                self.turns.notify_all();
+            }
+            Verdict::TooManyPauses => {
+                let message = format!("{MAX_PAUSES} pauses in a row did not help: {}", reason());
+                self.stop_with(state, message);
+            }
+            Verdict::TooLongPause(pause) => {
+                let seconds = pause.as_secs();
+                let message = format!("{}, and asks to wait for {seconds} s", reason());
+                self.stop_with(state, message);
             }
         }
-        self.write_front(&mut state);
-        self.changed.notify_all();
+        match error {
+            Some(error) if error.status() == Some(401) => {
+                self.stop_with(state, "the API refuses the key".to_owned());
+            }
+            // Nothing that passes, a bad certificate say.
+            Some(error) if is_unreachable(error) && !error.is_transient() => {
+                self.stop_with(state, cause(error));
+            }
+            _ => {}
+        }
     }
 
-    /// Writes what is found out, as far as it goes without a gap.
-    fn write_front(&self, state: &mut State) {
-        while !state.broken
-            && let Some(Some(finding)) = state.window.front()
-        {
-            if let Err(error) = state.results.write(finding) {
-                // What comes after it would hide that it is missing.
-                state.broken = true;
-                state.fail(&error);
-                return;
-            }
-            let counts = &mut state.counts;
-            *match finding.outcome {
-                Outcome::Applied => &mut counts.applied,
-                Outcome::BadLine => &mut counts.bad,
-                Outcome::NotApplied => &mut counts.not_applied,
-                Outcome::Unknown => &mut counts.unknown,
-                Outcome::WouldSend => &mut counts.would_send,
-            } += 1;
-            if let Some(problem) = &finding.problem {
+    fn finish(&self, state: &mut State, job: &Job, result: LineResult) {
+        // A further line of its id is for this thread, which is free now.
+        state.queue.finish(job, result);
+        if state.is_ended && state.queue.is_idle() {
+            self.jobs.notify_all();
+        }
+        self.write(state, Queue::pop_result);
+    }
+
+    /// Wakes a thread for a line to send. To ask the system for one that does
+    /// not wait would cost as much as a tenth of a call.
+    fn wake_worker(&self, state: &State) {
+        if state.idle > 0 {
+            self.jobs.notify_one();
+        }
+    }
+
+    /// Writes what is found out, in input order.
+    fn write(&self, state: &mut State, pop: fn(&mut Queue) -> Option<LineResult>) {
+        if state.is_broken {
+            return;
+        }
+        let was = state.queue.len();
+        let mut results = Vec::new();
+        let mut text = String::new();
+        while let Some(result) = pop(&mut state.queue) {
+            text.push_str(&result.text);
+            results.push(result);
+        }
+        let Some(out) = state.results.as_mut().filter(|_| !text.is_empty()) else {
+            return;
+        };
+        if let Err(error) = out.write(&text) {
+            // What comes after it would hide that it is missing.
+            state.is_broken = true;
+            self.stop_with(state, cannot_write(&error));
+            return;
+        }
+        for result in &results {
+            state.counts.add(result);
+            if let Some(problem) = &result.problem {
                 self.progress.problem(problem);
             }
-            self.progress.advance();
-            state.window.pop_front();
-            state.written += 1;
+        }
+        self.progress.advance(results.len() as u64);
+        if was > WINDOW / 2 && state.queue.len() <= WINDOW / 2 {
+            self.room.notify_one();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn stop_with(&self, state: &mut State, reason: String) {
+        state.stopped.get_or_insert(reason);
+        self.jobs.notify_all();
+        self.room.notify_all();
+        self.turns.notify_all();
+    }
+
+    fn lock(&self) -> Guard<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -364,19 +368,25 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-impl State {
-    fn fail(&mut self, error: &io::Error) {
-        self.stopped
-            .get_or_insert_with(|| format!("the results cannot be written: {error}"));
+/// What a failed call says of the API. Anything but a 4xx response is a
+/// failure: a page of a gateway in the API's place is no better than none.
+fn signal(error: &Error) -> Signal {
+    let retry_after = error.retry_after();
+    match error.status() {
+        Some(429) => Signal::Throttled { retry_after },
+        Some(400..=499) if !error.is_transient() => Signal::Success,
+        _ => Signal::Failed { retry_after },
     }
+}
+
+fn is_unreachable(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Transport(_)) && error.outcome() == CallOutcome::NotApplied
+}
+
+fn cannot_write(error: &std::io::Error) -> String {
+    format!("the results cannot be written: {error}")
 }
 
 /// How many lines may be under way or wait for an earlier one: what a kill
 /// makes to be sent again at most.
 const WINDOW: usize = 128;
-
-/// How often a line is tried at most, and an API that is not reached.
-const ATTEMPTS: u32 = 8;
-
-/// The longest that the API can make the threads wait at a time.
-const WAIT_MOST: Duration = Duration::from_secs(3600);

@@ -1,0 +1,138 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::TypedValueParser;
+
+use crate::input::Format;
+
+/// Updates many customers of the Soap payments API, one for each line of a file.
+#[derive(Debug, Parser)]
+#[command(name = NAME, version, about, after_help = AFTER_HELP, max_term_width = 80)]
+pub(crate) struct Options {
+    /// CSV with a header row, or JSON Lines; standard input if absent or `-`
+    pub(crate) input: Option<PathBuf>,
+
+    /// Format of the input: csv or jsonl; if absent, csv where the file's name
+    /// ends in .csv, else jsonl
+    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
+    pub(crate) format: Option<Format>,
+
+    /// Where to write a line of JSON for each line of input, in input order;
+    /// standard output if absent or `-`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) results: Option<PathBuf>,
+
+    /// Continues with these results of an earlier run of the same input: skips
+    /// the lines that were applied, and sends all others
+    #[arg(long, value_name = "FILE", conflicts_with = "results")]
+    pub(crate) resume: Option<PathBuf>,
+
+    /// Sends nothing; shows what would be sent, and every mistake
+    #[arg(long, conflicts_with = "test_server")]
+    pub(crate) dry_run: bool,
+
+    /// Rehearses: sends everything to a test server inside this program, which
+    /// knows every customer, and needs no API key
+    #[arg(long)]
+    pub(crate) test_server: bool,
+
+    /// Adds the customer, as the API returns it, to each applied line of the
+    /// results: more personal data to protect
+    #[arg(long)]
+    pub(crate) with_customer: bool,
+
+    /// How many calls run at a time, 1 to 64
+    #[arg(long, value_name = "N", default_value = "4", value_parser = threads())]
+    pub(crate) threads: usize,
+
+    /// The most requests that start in a second, 1 to 10000; no limit if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rate: Option<u32>,
+
+    /// The longest that one call takes, in seconds, 1 to 3600
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds())]
+    pub(crate) timeout: Duration,
+
+    /// PEM file of the certificates to trust instead of the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the command line. Ends the process where it asks for help, and,
+    /// with exit code 2, where it is wrong.
+    pub(crate) fn parse_args() -> Self {
+        let mut options = Self::parse();
+        let is_named = |path: &PathBuf| path.as_os_str() != "-";
+        options.input = options.input.filter(is_named);
+        options.results = options.results.filter(is_named);
+        options
+    }
+
+    /// The results file, where there is one.
+    pub(crate) fn results_path(&self) -> Option<&PathBuf> {
+        self.resume.as_ref().or(self.results.as_ref())
+    }
+}
+
+fn threads() -> impl TypedValueParser<Value = usize> {
+    clap::value_parser!(u16).range(1..=64).map(usize::from)
+}
+
+fn seconds() -> impl TypedValueParser<Value = Duration> {
+    clap::value_parser!(u64)
+        .range(1..=3600)
+        .map(Duration::from_secs)
+}
+
+/// The name of the program, which is that of the package.
+pub(crate) const NAME: &str = env!("CARGO_PKG_NAME");
+
+const AFTER_HELP: &str = "\
+Input:
+  Beside id, any of email, first_name, last_name, phone_number, date_of_birth.
+  What is absent, or an empty cell, keeps its value. At most 64 KiB a line.
+
+  customers.csv
+    id,email,first_name
+    cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V,jane@example.com,Jane
+    cus_B9kLmNoPqRsTuVwXyZ0123456789abcd,,\"Joe, Jr.\"
+
+  customers.jsonl
+    {\"id\": \"cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V\", \"email\": \"jane@example.com\"}
+
+Environment:
+  SOAP_API_KEY  the API key; not needed for --dry-run and --test-server
+  SOAP_API_URL  the API's URL; the sandbox if unset
+                sandbox     https://api-sandbox.paywithsoap.com
+                production  https://api.paywithsoap.com
+  SOAP_API_CA   as --ca, an absolute path
+
+Outcomes in the results, and what to do:
+  applied      nothing; but look at the customer where `mismatches` names
+               fields: the API accepted them, and returned other values
+  not_applied  fix what `message` and `violations` say, then --resume
+  unknown      the change may have been applied: look at the customer, or
+               --resume to send it again, if nobody else changes it
+  bad_line     fix the line, then --resume
+  rehearsed    --resume without --test-server sends it
+  would_send   run again without --dry-run to send it
+
+Order:
+  Lines of one id are sent one after the other, in input order; others may
+  overtake each other. --resume sends an applied line again where it has
+  changed since, or comes after a line of its id that is sent again.
+
+Stopping:
+  Ctrl-C finishes the lines under way; a second one ends at once. After both,
+  and after a kill or a full disk, --resume sends what is left.
+
+Exit codes:
+  0  every line is applied
+  1  some lines are not: see the results
+  2  nothing was sent: options, settings, header or files are wrong
+  3  stopped in the middle
+";

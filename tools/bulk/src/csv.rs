@@ -1,0 +1,223 @@
+//! CSV: a header row, then a customer on each line.
+
+use csv::{ReaderBuilder, StringRecord, Terminator};
+use paywithsoap::CustomerPatch;
+
+/// The columns that a header names.
+pub(crate) struct Columns(Vec<&'static str>);
+
+impl Columns {
+    /// Reads the header row. The message quotes no cell: where the header is
+    /// missing, its cells are a customer's data.
+    pub(crate) fn from_header(text: &str) -> Result<Self, String> {
+        let cells = cells(text, b',')?;
+        let mut columns = Vec::with_capacity(cells.len());
+        for (index, cell) in cells.iter().enumerate() {
+            let number = index + 1;
+            let name = header_name(cell);
+            let Some(column) = NAMES.into_iter().find(|column| *column == name) else {
+                return Err(unknown_column(text, number, name));
+            };
+            if columns.contains(&column) {
+                return Err(format!("the header has column {column} twice"));
+            }
+            columns.push(column);
+        }
+        if !columns.contains(&"id") {
+            return Err("the header has no column id".to_owned());
+        }
+        Ok(Self(columns))
+    }
+
+    /// Reads a row: its id and what it changes, or `None` where all its cells
+    /// are empty.
+    pub(crate) fn read(&self, text: &str) -> Result<Option<(String, CustomerPatch)>, String> {
+        let cells = cells(text, b',')?;
+        let (expected, found) = (self.0.len(), cells.len());
+        if found != expected {
+            return Err(format!(
+                "the line has {found} cells, and the header {expected}"
+            ));
+        }
+        if cells.iter().all(str::is_empty) {
+            return Ok(None);
+        }
+        let mut id = None;
+        let mut patch = CustomerPatch::new();
+        for (column, cell) in self.0.iter().zip(&cells) {
+            if cell.is_empty() {
+                continue;
+            }
+            patch = match *column {
+                "email" => patch.email(cell),
+                "first_name" => patch.first_name(cell),
+                "last_name" => patch.last_name(cell),
+                "phone_number" => patch.phone_number(cell),
+                "date_of_birth" => patch.date_of_birth(cell),
+                _ => {
+                    id = Some(cell.to_owned());
+                    patch
+                }
+            };
+        }
+        let id = id.ok_or("id is missing")?;
+        Ok(Some((id, patch)))
+    }
+}
+
+/// Whether a line that is not JSON looks like the header of a CSV.
+pub(crate) fn is_header(text: &str) -> bool {
+    [b',', b';', b'\t'].into_iter().any(|delimiter| {
+        let cells = cells(text, delimiter);
+        cells.is_ok_and(|cells| cells.iter().any(|cell| header_name(cell) == "id"))
+    })
+}
+
+/// The cells of one line, with the csv crate's reading of quotes.
+fn cells(text: &str, delimiter: u8) -> Result<StringRecord, String> {
+    // With a record after it, which an unclosed quote swallows.
+    let input = [text, "\n."].concat();
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        // A carriage return in the middle of a line is data.
+        .terminator(Terminator::Any(b'\n'))
+        .buffer_capacity(input.len())
+        .from_reader(input.as_bytes());
+    let mut cells = StringRecord::new();
+    let mut end = StringRecord::new();
+    let read = reader.read_record(&mut cells);
+    let is_closed = read.and_then(|_| reader.read_record(&mut end));
+    match is_closed {
+        Ok(true) => Ok(cells),
+        Ok(false) => Err("a quote is not closed on this line".to_owned()),
+        Err(_) => Err("the line is not CSV".to_owned()),
+    }
+}
+
+/// A header's cell without what spreadsheets and people put around it.
+fn header_name(cell: &str) -> &str {
+    cell.trim().trim_matches('"').trim()
+}
+
+/// Why the column of this number and name is none, and what to do.
+fn unknown_column(header: &str, number: usize, name: &str) -> String {
+    for (delimiter, shown) in [(b';', "semicolons"), (b'\t', "tabs")] {
+        if cells(header, delimiter).is_ok_and(|cells| cells.len() > 1) && !header.contains(',') {
+            return format!("the header is separated by {shown}: separate the cells by commas");
+        }
+    }
+    if header.contains('\r') {
+        return "the lines end in a bare carriage return: save the file with LF or CRLF".to_owned();
+    }
+    let spelt = name.to_lowercase().replace([' ', '-'], "_");
+    match NAMES.into_iter().find(|known| *known == spelt) {
+        Some(known) => format!("column {number} of the header must be spelt {known}"),
+        None => format!(
+            "column {number} of the header is none of {}: is the header row missing?",
+            NAMES.join(", ")
+        ),
+    }
+}
+
+/// The columns that there are.
+const NAMES: [&str; 6] = [
+    "id",
+    "email",
+    "first_name",
+    "last_name",
+    "phone_number",
+    "date_of_birth",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_tolerantly() {
+        for header in [
+            "id,email",
+            " id , email ",
+            "\"id\",\"email\"",
+            " \"id\", \" email\"",
+        ] {
+            let columns = Columns::from_header(header);
+            assert_eq!(columns.map(|c| c.0), Ok(vec!["id", "email"]), "{header}");
+        }
+    }
+
+    #[test]
+    fn wrong_headers_have_a_hint() {
+        let none = "is none of id, email, first_name, last_name, phone_number, date_of_birth: \
+                    is the header row missing?";
+        for (header, message) in [
+            ("email", "the header has no column id"),
+            ("id,email,id", "the header has column id twice"),
+            ("id, email,email ", "the header has column email twice"),
+            ("id,E-Mail", &format!("column 2 of the header {none}")),
+            (
+                "id,First Name",
+                "column 2 of the header must be spelt first_name",
+            ),
+            ("ID,email", "column 1 of the header must be spelt id"),
+            ("id,,email", &format!("column 2 of the header {none}")),
+            (
+                "cus_1,jane@example.com",
+                &format!("column 1 of the header {none}"),
+            ),
+            (
+                "id;email",
+                "the header is separated by semicolons: separate the cells by commas",
+            ),
+            (
+                "id\temail",
+                "the header is separated by tabs: separate the cells by commas",
+            ),
+            (
+                "id,email\rcus_1,a@x.example",
+                "the lines end in a bare carriage return: save the file with LF or CRLF",
+            ),
+            ("id,\"email", "a quote is not closed on this line"),
+        ] {
+            let read = Columns::from_header(header).map(|columns| columns.0);
+            assert_eq!(read, Err(message.to_owned()), "{header}");
+        }
+    }
+
+    #[test]
+    fn rows_become_an_id_and_a_patch() {
+        let columns = Columns::from_header("email,id,last_name").unwrap();
+        let read = |row| columns.read(row);
+        let (id, patch) = read(r#"a@x.example,cus_1,"Doe, ""Jr."" ""#)
+            .unwrap()
+            .unwrap();
+        assert_eq!(id, "cus_1");
+        let expected = r#"{"email":"a@x.example","last_name":"Doe, \"Jr.\" "}"#;
+        assert_eq!(patch.to_json().unwrap(), expected);
+        let (_, patch) = read(",cus_1,").unwrap().unwrap();
+        assert!(patch.is_empty());
+        for row in [",,", r#","","#] {
+            assert!(read(row).unwrap().is_none(), "{row}");
+        }
+        for (row, message) in [
+            ("a@x.example,,Doe", "id is missing"),
+            (
+                "a@x.example,cus_1",
+                "the line has 2 cells, and the header 3",
+            ),
+            ("a,cus_1,b,", "the line has 4 cells, and the header 3"),
+            (
+                r#"a@x.example,cus_1,"Doe"#,
+                "a quote is not closed on this line",
+            ),
+            (
+                r#""a@x.example,cus_1,Doe"#,
+                "a quote is not closed on this line",
+            ),
+        ] {
+            assert_eq!(read(row).err().as_deref(), Some(message), "{row}");
+        }
+    }
+}

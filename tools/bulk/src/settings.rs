@@ -1,0 +1,66 @@
+//! The API to talk to.
+
+use std::env;
+use std::fs;
+
+use paywithsoap::testing::TestServer;
+use paywithsoap::{Config, ConfigBuilder, Error, Violation};
+
+use crate::cli::{NAME, Options};
+
+/// The settings of the calls, and the test server if they are for one.
+pub(crate) fn settings(options: &Options) -> Result<(Config, Option<TestServer>), String> {
+    let (mut builder, server) = if options.test_server {
+        let server = TestServer::start().map_err(|error| format!("no test server: {error}"))?;
+        (server.config(), Some(server))
+    } else {
+        (from_env(options.dry_run && !has_key())?, None)
+    };
+    if let Some(path) = &options.ca {
+        let pem = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        builder = builder.root_certificates(pem);
+    }
+    let cfg = builder
+        .user_agent(format!("{NAME}/{}", env!("CARGO_PKG_VERSION")))
+        .timeout(options.timeout)
+        // The run tries again by itself, so that one pause is for all threads.
+        .max_retries(0)
+        .build()
+        .map_err(|error| wrong(&error))?;
+    Ok((cfg, server))
+}
+
+/// The builder that the environment sets up, with a key that is never sent
+/// where that is asked for.
+fn from_env(without_key: bool) -> Result<ConfigBuilder, String> {
+    let text = |name| env::var(name).unwrap_or_default();
+    let key = if without_key {
+        "unused".to_owned()
+    } else {
+        Config::from_env().map_err(|error| wrong(&error))?;
+        text(KEY)
+    };
+    let builder = Config::builder(&key);
+    Ok(match text("SOAP_API_URL") {
+        url if url.is_empty() => builder,
+        url => builder.base_url(url),
+    })
+}
+
+/// What is wrong with the settings.
+fn wrong(error: &Error) -> String {
+    let violations = error.violations();
+    let texts: Vec<_> = violations.iter().map(Violation::to_string).collect();
+    let mut message = texts.join("; ");
+    let is_key = |violation: &Violation| violation.field() == KEY;
+    if !has_key() && violations.iter().any(is_key) {
+        message.push_str("; --test-server rehearses without one");
+    }
+    message
+}
+
+fn has_key() -> bool {
+    env::var_os(KEY).is_some_and(|key| !key.is_empty())
+}
+
+const KEY: &str = "SOAP_API_KEY";
