@@ -1,0 +1,348 @@
+//! Both formats: what is read, and what is reported.
+
+use std::fs;
+
+use paywithsoap::testing::Fault;
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, bodies, ids, lines, records, stderr};
+
+#[test]
+fn every_line_has_a_result_in_input_order() {
+    let bench = Bench::new("every_line_has_a_result");
+    let input = b"\xEF\xBB\xBF{\"id\":\"cus_a\",\"email\":\"a@x.example\"}\r\n\
+        \r\n\
+        {\"id\":\"cus_a\",\"email\":\"b@x.example\",\"email\":\"c@x.example\"}\n\
+        {\"phone_number\":\"12\",\"id\":\"cus a\"}\n\
+        nope\n\
+        {\"id\":1}\n\
+        {\"email\":\"a@x.example\"}\n\
+        {\"id\":\"cus_a\",\"x\":1}\n\
+        {\"id\":\"cus_a\",\"email\":null}\n\
+        \"\xFF\"\n\
+        {\"id\":\"cus_a\",\"id\":\"cus_a\"}\n\
+        {\"id\":\"cus_a\"}\n\
+        {\"id\":\"cus_none\",\"last_name\":\"Doe\"}\n";
+    let mut input = input.to_vec();
+    input.extend(" ".repeat(70_000).into_bytes());
+    input.extend(b"\n{\"id\":\"cus_a\",\"first_name\":\"Zo\xC3\xAB\"}\n[\"cus_a\"]");
+    fs::write(&bench.input, input).unwrap();
+
+    let output = bench.expect(1, &["--with-customer"]);
+    let results = records(&output.stdout);
+    let found: Vec<_> = results.iter().map(brief).collect();
+    let rule = "a key must be one of email, first_name, last_name, phone_number, date_of_birth";
+    let bad = |line: u64, message| (line, json!(null), "bad_line", message);
+    assert_eq!(
+        found,
+        [
+            (1, json!("cus_a"), "applied", ""),
+            bad(3, "email is set twice"),
+            (
+                4,
+                json!("cus a"),
+                "not_applied",
+                results[2]["message"].as_str().unwrap()
+            ),
+            bad(5, "the line is not JSON from column 2 on"),
+            bad(6, "id must be a string"),
+            bad(7, "id is missing"),
+            bad(8, rule),
+            bad(9, "email must be a string"),
+            bad(10, "the line is not UTF-8"),
+            bad(11, "id is set twice"),
+            (
+                12,
+                json!("cus_a"),
+                "not_applied",
+                "not applied: patch must set at least one field"
+            ),
+            (
+                13,
+                json!("cus_none"),
+                "not_applied",
+                "not applied: the API responded with 404: Customer not found"
+            ),
+            bad(14, "the line is longer than 65536 bytes"),
+            (15, json!("cus_a"), "applied", ""),
+            bad(
+                16,
+                "the line must be an object with id and the fields to change"
+            ),
+        ]
+    );
+    assert_eq!(fields(&results[2]), ["id", "phone_number"]);
+    assert_eq!(results[11]["status"], 404);
+    let request_id = results[11]["request_id"].as_str().unwrap();
+    assert!(request_id.starts_with("req_"), "{request_id}");
+    assert_eq!(results[13]["customer"]["first_name"], "Zoë");
+    assert_eq!(results[13]["customer"]["email"], "a@x.example");
+    assert_eq!(bench.server.requests().len(), 3);
+    let said = stderr(&output);
+    assert!(
+        said.starts_with("line 3: bad line: email is set twice\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("\n2 applied, 3 not applied, 10 bad\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn csv_rows_are_updates() {
+    let bench = Bench::csv("csv_rows_are_updates");
+    fs::write(
+        &bench.input,
+        "\u{FEFF}\"id\", email ,first_name\r\n\
+         cus_a,a@x.example,\"Ann, \"\"A.\"\"\"\r\n\
+         \r\n\
+         ,,\r\n\
+         \"cus_b\",,Zoë\r\n\
+         cus_a,jane,\u{7}\r\n\
+         cus_a,a@x.example\r\n\
+         cus_a,a@x.example,Ann,\r\n\
+         ,a@x.example,Ann\r\n\
+         cus_a,,\r\n\
+         cus_a,,\"Ann\r\n\
+         cus_b,b@x.example,",
+    )
+    .unwrap();
+    let output = bench.expect(1, &[]);
+    let results = records(&output.stdout);
+    let found: Vec<_> = results
+        .iter()
+        .map(|record| {
+            let message = record["message"].as_str().unwrap_or_default();
+            (
+                record["line"].as_u64().unwrap(),
+                record["outcome"].as_str().unwrap(),
+                message,
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (2, "applied", ""),
+            (5, "applied", ""),
+            (6, "not_applied", results[2]["message"].as_str().unwrap()),
+            (7, "bad_line", "the line has 2 cells, and the header 3"),
+            (8, "bad_line", "the line has 4 cells, and the header 3"),
+            (9, "bad_line", "id is missing"),
+            (
+                10,
+                "not_applied",
+                "not applied: patch must set at least one field"
+            ),
+            (11, "bad_line", "a quote is not closed on this line"),
+            (12, "applied", ""),
+        ]
+    );
+    assert_eq!(fields(&results[2]), ["email", "first_name"]);
+    let ann = r#"{"email":"a@x.example","first_name":"Ann, \"A.\""}"#;
+    assert_eq!(bench.sent("cus_a"), [ann]);
+    let zoe = [r#"{"first_name":"Zoë"}"#, r#"{"email":"b@x.example"}"#];
+    assert_eq!(bench.sent("cus_b"), zoe);
+}
+
+#[test]
+fn a_stray_quote_costs_one_row() {
+    let bench = Bench::csv("a_stray_quote");
+    let input = lines(500, 500, 1);
+    bench.write_input(&input);
+    let text = fs::read_to_string(&bench.input).unwrap();
+    let mut rows: Vec<_> = text.lines().collect();
+    rows[2] = "cus_a,\"jane@example.com,,,";
+    fs::write(&bench.input, rows.join("\n")).unwrap();
+    let results = records(&bench.expect(1, &[]).stdout);
+    let bad: Vec<_> = results
+        .iter()
+        .filter(|record| record["outcome"] == "bad_line")
+        .map(|record| record["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(bad, [3]);
+    assert_eq!(results.len(), 500);
+}
+
+#[test]
+fn a_long_row_costs_one_row() {
+    let bench = Bench::csv("a_long_row");
+    let long = "x".repeat(70_000);
+    let text = format!("id,last_name\ncus_a,{long}\ncus_a,Doe");
+    fs::write(&bench.input, text).unwrap();
+    let results = records(&bench.expect(1, &[]).stdout);
+    assert_eq!(results[0]["message"], "the line is longer than 65536 bytes");
+    assert_eq!(results[1]["outcome"], "applied");
+}
+
+#[test]
+fn a_wrong_start_is_an_error_with_a_hint() {
+    let bench = Bench::new("a_wrong_start");
+    let utf16 = |text: &str| -> Vec<u8> {
+        let units = "\u{FEFF}".encode_utf16().chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    let names = "id, email, first_name, last_name, phone_number, date_of_birth";
+    for (format, input, message) in [
+        (
+            "csv",
+            b"email\na@x.example\n".to_vec(),
+            "line 1: the header has no column id",
+        ),
+        (
+            "csv",
+            b"\n\nid,id\ncus_a,cus_a\n".to_vec(),
+            "line 3: the header has column id twice",
+        ),
+        (
+            "csv",
+            b"cus_a,jane@x.example\n".to_vec(),
+            &format!(
+                "line 1: column 1 of the header is none of {names}: is the header row missing?"
+            ),
+        ),
+        (
+            "csv",
+            b"id;email\ncus_a;a@x.example\n".to_vec(),
+            "line 1: the header is separated by semicolons: separate the cells by commas",
+        ),
+        (
+            "csv",
+            b"id\temail\ncus_a\ta@x.example\n".to_vec(),
+            "line 1: the header is separated by tabs: separate the cells by commas",
+        ),
+        (
+            "csv",
+            utf16("id,email\ncus_a,a"),
+            "the input is UTF-16: save it as UTF-8",
+        ),
+        (
+            "jsonl",
+            utf16("{\"id\":\"cus_a\"}\n"),
+            "the input is UTF-16: save it as UTF-8",
+        ),
+        (
+            "csv",
+            b"{\"id\":\"cus_a\",\"email\":\"a@x.example\"}\n".to_vec(),
+            "it looks like JSON Lines: try --format jsonl",
+        ),
+        (
+            "jsonl",
+            b"\"id\",email\ncus_a,a@x.example\n".to_vec(),
+            "it looks like CSV: try --format csv",
+        ),
+        (
+            "jsonl",
+            b"id;email\ncus_a;a\n".to_vec(),
+            "it looks like CSV: try --format csv",
+        ),
+        ("csv", Vec::new(), "it is empty, and has no header"),
+    ] {
+        fs::write(&bench.input, input).unwrap();
+        let mut args = bench.results_args();
+        args.extend(["--format", format]);
+        let output = bench.expect(2, &args);
+        let input = bench.input.display();
+        assert_eq!(
+            stderr(&output),
+            format!("paywithsoap-bulk: {input}: {message}\n")
+        );
+        assert!(!bench.results.exists());
+    }
+    assert_eq!(bench.server.requests().len(), 0);
+}
+
+#[test]
+fn an_empty_file_of_json_lines_has_no_lines() {
+    let bench = Bench::new("an_empty_file");
+    fs::write(&bench.input, "\n").unwrap();
+    let said = stderr(&bench.expect(0, &[]));
+    assert!(said.starts_with("0 lines for http://127.0.0.1:"), "{said}");
+}
+
+#[test]
+fn the_format_option_goes_before_the_name() {
+    let bench = Bench::new("the_format_option");
+    fs::write(&bench.input, "id,last_name\ncus_a,Doe\n").unwrap();
+    bench.expect(0, &["--format", "csv"]);
+    assert_eq!(bench.sent("cus_a"), [r#"{"last_name":"Doe"}"#]);
+}
+
+#[test]
+fn lines_of_one_id_are_sent_in_input_order() {
+    for bench in [Bench::new("order_jsonl"), Bench::csv("order_csv")] {
+        let input = lines(300, 3, 7);
+        bench.write_input(&input);
+        bench.expect(0, &["--threads", "8"]);
+        for id in ids(&input) {
+            assert_eq!(bench.sent(&id), bodies(&input, &id), "{id}");
+        }
+    }
+}
+
+#[test]
+fn standard_error_holds_no_personal_data() {
+    let bench = Bench::csv("no_personal_data");
+    let secret = ["Ann", "Zebra", "zebra", "5550001111", "1990-01-31"];
+    fs::write(
+        &bench.input,
+        "id,email,last_name,phone_number,date_of_birth\n\
+         cus_a,ann@zebra.example,Zebra,5550001111,1990-01-31\n\
+         cus_a,ann@zebra.example,Zebra,5550001111,1990-01-31\n\
+         cus_a,ann zebra,Ann Zebra,+5550001111,1990-01-31x\n\
+         cus_a,ann@zebra.example\n\
+         cus_a,\"Ann\n",
+    )
+    .unwrap();
+    bench.server.fail_next(Fault::respond(
+        422,
+        r#"{"error": "Ann Zebra has ann@zebra.example, 5550001111 and 1990-01-31 already"}"#,
+    ));
+    bench.server.fail_next(Fault::respond(
+        500,
+        r#"{"error": "duplicate key: Miss Zebra, 555-000-1111"}"#,
+    ));
+    let said = stderr(&bench.expect(1, &["--threads", "1"]));
+    for secret in secret {
+        assert!(!said.contains(secret), "{said}");
+    }
+    assert!(
+        said.starts_with("line 2: not applied: the API responded with 422\n"),
+        "{said}"
+    );
+    let json = bench.folder.join("input.jsonl");
+    fs::write(
+        &json,
+        "{\"id\":\"cus_a\",\"Zebra\":1}\n\"Zebra\"\n{\"id\":\"cus_a\",\"email\":[\"Zebra\"]}\n\
+         {\"id\":{\"Zebra\":1}}\n{\"id\":\"cus_a\",\"last_name\":\"Zebra}\n[\"Zebra\"]",
+    )
+    .unwrap();
+    let output = bench.command().arg(&json).output().unwrap();
+    let said = stderr(&output);
+    for secret in secret {
+        assert!(!said.contains(secret), "{said}");
+    }
+    // A header that is missing makes the first row a header.
+    fs::write(&bench.input, "cus_a,Zebra,5550001111\n").unwrap();
+    let said = stderr(&bench.expect(2, &[]));
+    for secret in secret {
+        assert!(!said.contains(secret), "{said}");
+    }
+}
+
+fn fields(record: &Value) -> Vec<&str> {
+    let violations = record["violations"].as_array().unwrap().iter();
+    violations
+        .map(|violation| violation["field"].as_str().unwrap())
+        .collect()
+}
+
+fn brief(record: &Value) -> (u64, Value, &str, &str) {
+    (
+        record["line"].as_u64().unwrap(),
+        record["id"].clone(),
+        record["outcome"].as_str().unwrap(),
+        record["message"].as_str().unwrap_or_default(),
+    )
+}
