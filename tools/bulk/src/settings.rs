@@ -14,7 +14,12 @@ pub(crate) fn settings(options: &Options) -> Result<(Config, Option<TestServer>)
         let server = TestServer::start().map_err(|error| format!("no test server: {error}"))?;
         (server.config(), Some(server))
     } else {
-        (from_env(options.dry_run && !has_key())?, None)
+        let mut builder = ConfigBuilder::from_env();
+        if options.dry_run && !has_key() {
+            // Nothing is sent with it.
+            builder = builder.api_key("unused");
+        }
+        (builder, None)
     };
     if let Some(path) = &options.ca {
         let pem = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -28,23 +33,6 @@ pub(crate) fn settings(options: &Options) -> Result<(Config, Option<TestServer>)
         .build()
         .map_err(|error| wrong(&error))?;
     Ok((cfg, server))
-}
-
-/// The builder that the environment sets up, with a key that is never sent
-/// where that is asked for.
-fn from_env(without_key: bool) -> Result<ConfigBuilder, String> {
-    let text = |name| env::var(name).unwrap_or_default();
-    let key = if without_key {
-        "unused".to_owned()
-    } else {
-        Config::from_env().map_err(|error| wrong(&error))?;
-        text(KEY)
-    };
-    let builder = Config::builder(&key);
-    Ok(match text("SOAP_API_URL") {
-        url if url.is_empty() => builder,
-        url => builder.base_url(url),
-    })
 }
 
 /// What is wrong with the settings.

@@ -167,6 +167,23 @@ fn a_wrong_ca_file_starts_nothing() {
 }
 
 #[test]
+fn the_environment_names_a_ca_file_too() {
+    let bench = Bench::new("the_environment_names_a_ca_file");
+    bench.write_input(&lines(3, 3, 1));
+    let ca = bench.folder.join("absent.pem");
+    let output = bench
+        .command()
+        .env("SOAP_API_CA", &ca)
+        .arg(&bench.input)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.starts_with("paywithsoap-bulk: SOAP_API_CA "), "{said}");
+    assert_eq!(bench.server.requests().len(), 0);
+}
+
+#[test]
 fn a_timeout_ends_a_call() {
     use paywithsoap::testing::Fault;
 
