@@ -166,11 +166,8 @@ fn the_words_of_a_refusal_are_not_waited_for_long() {
 
 #[test]
 fn retries_do_not_outlive_the_timeout() {
-    let refused = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
-    let cfg = config(refused).max_retries(u32::MAX).timeout(SHORT);
+    let (nobody, _kept) = common::refused();
+    let cfg = config(nobody).max_retries(u32::MAX).timeout(SHORT);
     let start = Instant::now();
     let error = update_customer(&cfg.build().unwrap(), ID, &patch()).unwrap_err();
     assert!(start.elapsed() <= SHORT + SLACK, "{:?}", start.elapsed());

@@ -191,10 +191,7 @@ fn nothing_was_sent_where_the_tunnel_never_stood() {
 
 #[test]
 fn nothing_was_sent_where_the_proxy_cannot_be_reached() {
-    let nobody = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
+    let (nobody, _kept) = common::refused();
     let error = call(&by(nobody, by_name()).build().unwrap()).unwrap_err();
     assert_eq!(common::io_kind(&error), io::ErrorKind::ConnectionRefused);
     assert!(error.is_transient());

@@ -369,11 +369,8 @@ mod with_tls {
 
     #[test]
     fn nothing_was_sent_wherever_the_handshake_is_cut() {
-        let refused = {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            listener.local_addr().unwrap()
-        };
-        let error = call(&tls::config(refused).build().unwrap()).unwrap_err();
+        let (nobody, _kept) = crate::common::refused();
+        let error = call(&tls::config(nobody).build().unwrap()).unwrap_err();
         assert_eq!(io_kind(&error), io::ErrorKind::ConnectionRefused);
         let mut cuts: Vec<(String, End, bool)> =
             vec![("refused".into(), End::of(&Err(error)), true)];

@@ -16,6 +16,7 @@ use paywithsoap::testing::TestServer;
 use paywithsoap::{
     Config, ConfigBuilder, Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer,
 };
+use socket2::{Domain, Socket, Type};
 
 /// Whether there is TLS, without which only this machine may be called.
 pub(crate) const HAS_TLS: bool = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
@@ -212,7 +213,7 @@ pub(crate) fn fin(mut stream: &TcpStream) -> io::Result<()> {
 
 /// Closes a connection by a reset.
 pub(crate) fn rst(stream: TcpStream) -> io::Result<()> {
-    socket2::Socket::from(stream).set_linger(Some(Duration::ZERO))
+    Socket::from(stream).set_linger(Some(Duration::ZERO))
 }
 
 /// Leaves a connection open and silent until the client leaves.
@@ -230,24 +231,28 @@ pub(crate) fn repeat(stream: &mut impl Write, bytes: &[u8], pause: Duration) -> 
     }
 }
 
+/// An address that refuses every connection: a port that is taken, so that no
+/// other test gets it, and where nobody listens. The socket must be kept for as
+/// long.
+pub(crate) fn refused() -> (SocketAddr, Socket) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    socket.bind(&any.into()).unwrap();
+    (socket.local_addr().unwrap().as_socket().unwrap(), socket)
+}
+
 /// An address that drops every SYN: a listener whose backlog is full. The
 /// sockets must be kept for as long.
-pub(crate) fn syn_dropped() -> (SocketAddr, Vec<socket2::Socket>) {
-    use socket2::{Domain, Socket, Type};
-
-    let tcp = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let listener = tcp();
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    listener.bind(&any.into()).unwrap();
+pub(crate) fn syn_dropped() -> (SocketAddr, Vec<Socket>) {
+    let (addr, listener) = refused();
     listener.listen(0).unwrap();
-    let addr = listener.local_addr().unwrap();
     let mut kept = vec![listener];
     loop {
-        let filler = tcp();
-        let connected = filler.connect_timeout(&addr, Duration::from_millis(100));
+        let filler = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let connected = filler.connect_timeout(&addr.into(), Duration::from_millis(100));
         kept.push(filler);
         if connected.is_err() {
-            return (addr.as_socket().unwrap(), kept);
+            return (addr, kept);
         }
     }
 }
