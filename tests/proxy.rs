@@ -436,7 +436,15 @@ fn shuttle(mut client: Tls, mut server: TcpStream) -> io::Result<()> {
 fn pass(read: io::Result<usize>) -> io::Result<Option<usize>> {
     match read {
         Ok(n) => Ok(Some(n)),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        // Unix, and Windows.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
