@@ -270,8 +270,8 @@ fn a_caller_waits_for_a_free_lookup() {
 
 #[test]
 fn where_threads_are_refused_a_name_fails_at_once() {
-    // No system has room for such a stack.
-    let resolver = Resolver::with(look_up, usize::MAX / 4);
+    // No system has room for such a stack, where an address has 32 bits either.
+    let resolver = Resolver::with(look_up, usize::MAX / 16 * 15);
     for _ in 0..=MAX_LOOKUPS {
         let error = resolver.resolve("f.test", 443, None).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::Other);
