@@ -24,11 +24,21 @@ pub(crate) const HAS_TLS: bool = cfg!(any(feature = "rustls-no-provider", featur
 pub(crate) const ID: &str = TestServer::CUSTOMER_ID;
 pub(crate) const KEY: &str = "key-for-these-tests-only-7Q2";
 
+/// How many times longer than on an idle machine of today things take: more
+/// than 1 in an emulator.
+const SLOWNESS: u64 = match option_env!("PAYWITHSOAP_TEST_SLOWNESS") {
+    None => 1,
+    Some(slowness) => match u64::from_str_radix(slowness, 10) {
+        Ok(slowness) => slowness,
+        Err(_) => panic!("PAYWITHSOAP_TEST_SLOWNESS must be a number"),
+    },
+};
+
 /// How much later than its `timeout` a call may return.
-pub(crate) const SLACK: Duration = Duration::from_millis(250);
+pub(crate) const SLACK: Duration = Duration::from_millis(250 * SLOWNESS);
 
 /// The timeout of calls that run into it.
-pub(crate) const SHORT: Duration = Duration::from_millis(500);
+pub(crate) const SHORT: Duration = Duration::from_millis(500 * SLOWNESS);
 
 /// The timeout of calls that must not.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
