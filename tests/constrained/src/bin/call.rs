@@ -36,8 +36,7 @@ fn main() -> ExitCode {
             thread::Builder::new()
                 .stack_size(bytes)
                 .spawn(move || run(&rest))
-                .map(|thread| thread.join().unwrap_or(false))
-                .unwrap_or(false)
+                .is_ok_and(|thread| thread.join().unwrap_or(false))
         }
         _ => run(&arguments),
     };
