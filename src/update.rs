@@ -14,22 +14,28 @@ use crate::retry::{self, Retry};
 
 /// Changes some details of one customer: `PATCH /api/v1/customers/{id}`.
 ///
-/// Sends the fields that `patch` sets, and returns the customer as it is
-/// after the change. `Ok` means applied; of an error,
-/// [`outcome`](Error::outcome) says whether it was applied all the same. The
-/// call returns within the [`timeout`](crate::ConfigBuilder::timeout) of `cfg`.
+/// Sends the fields that `patch` sets, and returns the customer of the response.
+/// The call returns within the [`timeout`](crate::ConfigBuilder::timeout) of `cfg`.
+///
+/// `Ok` means that the API accepted the change and returned this customer. A server
+/// may accept a change and drop a value that it cannot store:
+/// [`Customer::mismatches`] returns the fields that the response shows with another
+/// value. An error's [`outcome`](Error::outcome) says whether the change may have been
+/// applied.
+///
+/// Concurrent calls for one customer are not ordered, not even those of one process:
+/// the last one that the server handles wins, field by field.
 ///
 /// # Errors
 ///
 /// The [`kind`](Error::kind) tells what happened:
 ///
-/// - [`InvalidInput`](crate::ErrorKind::InvalidInput): id or patch break a format.
-///   Every violation is there, and nothing was sent.
+/// - [`InvalidInput`](crate::ErrorKind::InvalidInput): id or patch were rejected, and
+///   nothing was sent. Every violation is in the error.
 /// - [`Api`](crate::ErrorKind::Api): the server responded with a status other than 2xx.
-/// - [`Transport`](crate::ErrorKind::Transport): no response came, or not its
-///   whole head.
-/// - [`InvalidResponse`](crate::ErrorKind::InvalidResponse): the server responded with 2xx,
-///   but the body was cut, or is not this customer.
+/// - [`Transport`](crate::ErrorKind::Transport): there was no complete response.
+/// - [`InvalidResponse`](crate::ErrorKind::InvalidResponse): the server responded with
+///   2xx, but the body is truncated, is too long or is not this customer.
 ///
 /// # Example
 ///
@@ -43,6 +49,7 @@ use crate::retry::{self, Retry};
 /// let patch = CustomerPatch::new().first_name("Jane").phone_number("5551234567");
 /// let customer = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch)?;
 /// assert_eq!(customer.first_name.as_deref(), Some("Jane"));
+/// assert!(customer.mismatches(&patch).is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn update_customer(cfg: &Config, id: &str, patch: &CustomerPatch) -> Result<Customer, Error> {
