@@ -3,14 +3,18 @@
 //! Without `SOAP_API_KEY` in the environment it starts a test server and talks
 //! to that one.
 
+use std::ffi::OsStr;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
+use std::{env, fs};
 
 use lexopt::{Arg, Parser, ValueExt};
 use paywithsoap::testing::TestServer;
-use paywithsoap::{Config, CustomerPatch, Error, Outcome, Violation, update_customer};
+use paywithsoap::{
+    Config, ConfigBuilder, CustomerPatch, Error, Outcome, Violation, update_customer,
+};
 
 const HELP: &str = "\
 Updates one customer, and prints it as the API returns it.
@@ -25,12 +29,20 @@ number 5551234567, for its customer cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V.
   --last-name NAME         at most 255 characters
   --phone-number NUMBER    10 digits
   --date-of-birth DATE     YYYY-MM-DD
+  --from FILE              the fields from a JSON file instead, or from standard
+                           input (-): {\"email\": \"jane@example.com\"}
   --dry-run                send nothing, print what would be sent
   --help                   print this
 
+Other users of the machine can see the arguments of a program while it runs.
+Use --from for a customer's real data.
+
 Environment:
   SOAP_API_KEY             the API key; without it, a test server is started
-  SOAP_API_URL             the base URL; without it, the sandbox
+  SOAP_API_URL             the API's URL; without it, the sandbox. Production:
+                           SOAP_API_URL=https://api.paywithsoap.com
+  SOAP_API_CA              the path of a PEM file, whose certificates are trusted
+                           instead of any others
 
 Exit code: 0 applied, or nothing to send (--dry-run, --help); 1 the call failed,
 or its result could not be printed; 2 the input is wrong, and nothing was sent.
@@ -45,34 +57,46 @@ struct Args {
 fn main() -> ExitCode {
     let args = match parse(Parser::from_env()) {
         Ok(Some(args)) => args,
-        Ok(None) => return shown(print(HELP)),
+        Ok(None) => return printed(print(HELP)),
         Err(error) => return wrong_input(&[error]),
     };
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    match (is_set("SOAP_API_KEY"), is_set("SOAP_API_URL")) {
-        (true, _) if args.dry_run => dry_run(Some(Config::from_env()), &args),
-        (true, _) => run(Config::from_env(), &args),
-        (false, true) => wrong_input(&["SOAP_API_KEY must be set where SOAP_API_URL is"]),
-        (false, false) if args.dry_run => dry_run(None, &args),
+    // A URL without a key is a mistake, which the settings report.
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_real = is_set("SOAP_API_KEY") || is_set("SOAP_API_URL");
+    match (is_real, args.dry_run) {
+        (true, true) => dry_run(Some(ConfigBuilder::from_env().build()), &args),
+        (true, false) => run(ConfigBuilder::from_env().build(), &args, ""),
+        (false, true) => dry_run(None, &args),
         (false, false) => match TestServer::start() {
             Ok(server) => {
                 let url = server.base_url();
                 eprintln!("SOAP_API_KEY is not set: using a test server at {url}");
-                run(server.config().build(), &args)
+                let note = " (a test server: nothing real was changed)";
+                run(server.config().build(), &args, note)
             }
             Err(error) => failed(&format!("no test server: {error}")),
         },
     }
 }
 
-fn run(cfg: Result<Config, Error>, args: &Args) -> ExitCode {
+/// Makes the call. The last line names the API, with a note.
+fn run(cfg: Result<Config, Error>, args: &Args, note: &str) -> ExitCode {
     let violations = violations(cfg.as_ref().err(), args);
     let cfg = match cfg {
         Ok(cfg) if violations.is_empty() => cfg,
         Ok(_) | Err(_) => return wrong_input(&violations),
     };
-    match update_customer(&cfg, &args.id, &args.patch) {
+    let code = update(&cfg, args);
+    eprintln!("API: {}{note}", cfg.base_url());
+    code
+}
+
+fn update(cfg: &Config, args: &Args) -> ExitCode {
+    match update_customer(cfg, &args.id, &args.patch) {
         Ok(customer) => {
+            for field in customer.mismatches(&args.patch) {
+                eprintln!("warning: the response shows another {field} than was sent");
+            }
             let json = serde_json::to_string_pretty(&customer).map_err(io::Error::from);
             match json.and_then(|json| print(&json)) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -102,7 +126,7 @@ fn dry_run(cfg: Option<Result<Config, Error>>, args: &Args) -> ExitCode {
     };
     let base_url = cfg.as_ref().map_or("", Config::base_url);
     eprintln!("not sent: PATCH {base_url}/api/v1/customers/{}", args.id);
-    shown(print(&json))
+    printed(print(&json))
 }
 
 /// Everything that is wrong with settings, id and patch, before anything is
@@ -124,6 +148,7 @@ fn violations(cfg: Option<&Error>, args: &Args) -> Vec<Violation> {
 fn parse(mut parser: Parser) -> Result<Option<Args>, lexopt::Error> {
     let mut id = None;
     let mut patch = CustomerPatch::new();
+    let mut from = None;
     let mut dry_run = false;
     while let Some(arg) = parser.next()? {
         match arg {
@@ -132,14 +157,20 @@ fn parse(mut parser: Parser) -> Result<Option<Args>, lexopt::Error> {
             Arg::Long("last-name") => patch = patch.last_name(parser.value()?.string()?),
             Arg::Long("phone-number") => patch = patch.phone_number(parser.value()?.string()?),
             Arg::Long("date-of-birth") => patch = patch.date_of_birth(parser.value()?.string()?),
+            Arg::Long("from") if from.is_none() => from = Some(parser.value()?),
             Arg::Long("dry-run") => dry_run = true,
             Arg::Long("help") | Arg::Short('h') => return Ok(None),
             Arg::Value(value) if id.is_none() => id = Some(value.string()?),
             _ => return Err(arg.unexpected()),
         }
     }
-    // With an id but no field, the sample would be a surprise.
-    if id.is_none() && patch.is_empty() {
+    if let Some(file) = from {
+        if !patch.is_empty() {
+            return Err("--from must be the only source of fields".into());
+        }
+        patch = read_patch(&file).map_err(|error| format!("--from: {error}"))?;
+    } else if id.is_none() && patch.is_empty() {
+        // With an id but no field, the sample would be a surprise.
         patch = patch.first_name("Jane").phone_number("5551234567");
     }
     Ok(Some(Args {
@@ -149,13 +180,24 @@ fn parse(mut parser: Parser) -> Result<Option<Args>, lexopt::Error> {
     }))
 }
 
+/// The fields of a JSON file. A malformed value is a violation, and no error yet.
+fn read_patch(file: &OsStr) -> Result<CustomerPatch, io::Error> {
+    let mut json = Vec::new();
+    if file == "-" {
+        io::stdin().read_to_end(&mut json)?;
+    } else {
+        json = fs::read(file)?;
+    }
+    Ok(serde_json::from_slice(&json)?)
+}
+
 /// Prints a text; a closed pipe is no reason to panic.
 fn print(text: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{}", text.trim_end())
 }
 
-fn shown(printed: io::Result<()>) -> ExitCode {
-    match printed {
+fn printed(result: io::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&format!("cannot print: {error}")),
     }
