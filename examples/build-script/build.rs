@@ -18,7 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // the things that they name has changed: not at every build.
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=customer.json");
-    for name in [KEY, URL, ID, STRICT] {
+    // Never for the key: cargo writes the value of each variable that is named
+    // here into `target/`, which CI caches upload.
+    for name in [URL, ID, STRICT] {
         println!("cargo::rerun-if-env-changed={name}");
     }
 
@@ -34,18 +36,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let (outcome, updated_at) = match update(&id, &patch) {
         Ok(customer) => {
+            for field in customer.mismatches(&patch) {
+                println!("cargo::warning=the response shows another {field} than was sent");
+            }
             // As JSON, for its times are in RFC 3339.
             let customer = serde_json::to_value(customer)?;
             let time = customer["updated_at"].as_str().unwrap_or_default();
-            ("applied", time.to_owned())
+            let outcome = if is_set(KEY) { "applied" } else { "rehearsed" };
+            (outcome, time.to_owned())
         }
         Err(error) if strict || matches!(error.kind(), ErrorKind::InvalidInput(_)) => {
             return Err(error.into());
         }
         Err(error) => {
-            // Debug adds the causes. A warning is one line.
-            let text = format!("{error:?}").replace('\n', "; ");
-            println!("cargo::warning={text}");
+            // With the causes, on the one line that a warning is.
+            println!("cargo::warning={error:#}");
             let outcome = match error.outcome() {
                 Outcome::NotApplied => "not applied",
                 Outcome::Unknown => "unknown",
@@ -66,7 +71,9 @@ fn update(id: &str, patch: &CustomerPatch) -> Result<Customer, paywithsoap::Erro
     if is_set(KEY) {
         return update_customer(&Config::from_env()?, id, patch);
     }
-    println!("cargo::warning={KEY} is not set: a test server takes the place of the API");
+    println!(
+        "cargo::warning={KEY} is not set: a rehearsal, with a test server in place of the API"
+    );
     let server = TestServer::start().expect("a build has a port and a thread to spare");
     let cfg = server.config().timeout(Duration::from_secs(5)).build()?;
     update_customer(&cfg, TestServer::CUSTOMER_ID, patch)
