@@ -130,8 +130,8 @@ impl ConfigBuilder {
     ///
     /// `https`, or `http` for `localhost`, 127.0.0.0/8 and `[::1]` only, since
     /// the key travels in a header. At most 2048 bytes of ASCII; a path is kept,
-    /// for gateways; no user name, query, fragment or `..`. The last of this
-    /// and [`production`](Self::production) wins. Defaults to the sandbox,
+    /// for gateways; no user name, query, fragment, `.` or `..` segment. The last
+    /// of this and [`production`](Self::production) wins. Defaults to the sandbox,
     /// `https://api-sandbox.paywithsoap.com`.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = check_base_url("base_url", &url.into());
