@@ -282,7 +282,8 @@
 //!
 //! A provider that the process has installed is preferred to ring with the feature
 //! `rustls`, too. A program uses the validated module of AWS-LC by its own dependency on
-//! `rustls` with the feature `fips`, and by installing it before its first call:
+//! `rustls` with the feature `fips`, whose build also needs Go and `cmake`, and by
+//! installing it before its first call:
 //!
 //! ```text
 //! rustls::crypto::aws_lc_rs::default_provider()
