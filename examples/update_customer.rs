@@ -41,8 +41,8 @@ Environment:
   SOAP_API_KEY             the API key; without it, a test server is started
   SOAP_API_URL             the API's URL; without it, the sandbox. Production:
                            SOAP_API_URL=https://api.paywithsoap.com
-  SOAP_API_CA              the path of a PEM file, whose certificates are trusted
-                           instead of any others
+  SOAP_API_CA              the absolute path of a PEM file, whose certificates are
+                           trusted instead of any others
 
 Exit code: 0 applied, or nothing to send (--dry-run, --help); 1 the call failed,
 or its result could not be printed; 2 the input is wrong, and nothing was sent.

@@ -237,8 +237,8 @@
 //! TLS is version 1.2 or newer, without early data. The feature `rustls`, on by
 //! default, trusts Mozilla's roots, which are compiled in; `native-tls` uses the
 //! system's library and its roots. [`root_certificates`](ConfigBuilder::root_certificates)
-//! takes a PEM file to trust instead of any other roots, as does the environment
-//! variable `SOAP_API_CA` with its path. rustls with the built-in roots does not check
+//! takes a PEM file to trust instead of any other roots, and the environment variable
+//! `SOAP_API_CA` the absolute path of one. rustls with the built-in roots does not check
 //! whether a certificate was revoked.
 //!
 //! ```no_run
