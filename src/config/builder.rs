@@ -23,6 +23,19 @@ use crate::url::{self, Url};
 /// Setters take anything; [`build`](Self::build) reports every problem at once.
 /// Their order does not matter, and the last call of each wins. Every setter
 /// exists in every feature set: what a set cannot do is a violation.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::Config;
+///
+/// let error = Config::builder("")
+///     .base_url("http://api.paywithsoap.com")
+///     .build()
+///     .unwrap_err();
+/// let fields: Vec<_> = error.violations().iter().map(|v| v.field()).collect();
+/// assert_eq!(fields, ["api_key", "base_url"]);
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct ConfigBuilder {

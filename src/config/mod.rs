@@ -63,6 +63,18 @@ impl RefUnwindSafe for Config {}
 ///
 /// The API's page contradicts itself: its prose says bearer token, its samples
 /// send the bare key. Both are reported to work.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::{AuthScheme, Config};
+///
+/// let cfg = Config::builder("not-a-real-key")
+///     .base_url("http://localhost:8080")
+///     .auth_scheme(AuthScheme::Raw)
+///     .build()?;
+/// # Ok::<(), paywithsoap::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum AuthScheme {
