@@ -1,6 +1,5 @@
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::net::TcpListener;
 use std::thread;
 
 use ureq::http::Request;
@@ -10,7 +9,6 @@ use crate::config::Config;
 use crate::testing::TestServer;
 
 const SOON: Duration = Duration::from_millis(50);
-const LONG: Duration = Duration::from_secs(20);
 
 fn connection(base_url: &str) -> Connection {
     let cfg = Config::builder("key").base_url(base_url).no_proxy().build();
@@ -125,41 +123,50 @@ fn a_call_that_panics_leaves_no_connection() {
     assert!(!connection.is_reusable());
 }
 
-/// A proxy's side of a connection, and what the first read of it got.
-fn first_read(base_url: &str, proxy: &str, listener: &TcpListener) -> String {
-    let cfg = Config::builder("key")
-        .base_url(base_url)
-        .proxy(proxy)
-        .build();
-    let connection = Connection::new(cfg.unwrap().network());
-    let (sender, receiver) = mpsc::channel();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            let (mut stream, _): (TcpStream, _) = listener.accept().unwrap();
-            let mut buffer = [0; 4096];
-            let count = stream.read(&mut buffer).unwrap();
-            let _ = stream.shutdown(Shutdown::Both);
-            let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
-            sender.send(text).unwrap();
-        });
-        let deadline = Some(Instant::now() + LONG);
-        let (result, sent) = connection.call(deadline, |agent| agent.run(request(base_url)));
-        assert!(result.is_err() && !sent);
-    });
-    receiver.recv().unwrap()
-}
-
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
-#[test]
-fn connect_leaves_in_one_write() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let addr = listener.local_addr().unwrap();
-    let proxy = format!("http://user:password@{addr}");
-    let read = first_read("https://api.example", &proxy, &listener);
-    assert!(
-        read.starts_with("CONNECT api.example:443 HTTP/1.1\r\n"),
-        "{read}"
-    );
-    assert!(read.contains("\r\nProxy-Authorization: Basic "), "{read}");
-    assert!(read.ends_with("\r\n\r\n"), "{read}");
+mod with_tls {
+    use std::net::{Shutdown, TcpStream};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// A proxy's side of a connection, and what the first read of it got.
+    fn first_read(base_url: &str, proxy: &str, listener: &TcpListener) -> String {
+        let cfg = Config::builder("key")
+            .base_url(base_url)
+            .proxy(proxy)
+            .build();
+        let connection = Connection::new(cfg.unwrap().network());
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let (mut stream, _): (TcpStream, _) = listener.accept().unwrap();
+                let mut buffer = [0; 4096];
+                let count = stream.read(&mut buffer).unwrap();
+                let _ = stream.shutdown(Shutdown::Both);
+                let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
+                sender.send(text).unwrap();
+            });
+            let deadline = Some(Instant::now() + LONG);
+            let (result, sent) = connection.call(deadline, |agent| agent.run(request(base_url)));
+            assert!(result.is_err() && !sent);
+        });
+        receiver.recv().unwrap()
+    }
+
+    #[test]
+    fn connect_leaves_in_one_write() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let proxy = format!("http://user:password@{addr}");
+        let read = first_read("https://api.example", &proxy, &listener);
+        assert!(
+            read.starts_with("CONNECT api.example:443 HTTP/1.1\r\n"),
+            "{read}"
+        );
+        assert!(read.contains("\r\nProxy-Authorization: Basic "), "{read}");
+        assert!(read.ends_with("\r\n\r\n"), "{read}");
+    }
 }
