@@ -277,7 +277,7 @@ mod tests {
     fn an_answer_that_breaks_the_protocol_is_told_without_its_words() {
         let server = TestServer::start().unwrap();
         let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(1 << 15));
-        for (response, told) in [
+        for (response, reported) in [
             (
                 long.as_str(),
                 "the response has a head or a line of over 16 KiB",
@@ -293,7 +293,7 @@ mod tests {
         ] {
             let failure = fail(&server, Fault::Raw(response.into()));
             assert!(failure.sent && !failure.is_transient);
-            assert_eq!(failure.cause.to_string(), told);
+            assert_eq!(failure.cause.to_string(), reported);
         }
     }
 

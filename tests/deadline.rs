@@ -24,27 +24,29 @@ fn nothing_that_a_server_does_outlives_the_timeout() {
     const HEAD: &str = "HTTP/1.1 200 OK\r\n";
     const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let cases: [(&str, End, Script); 17] = [
-        ("reads nothing", End::Lost, |s| {
+        ("reads nothing", End::NoResponse, |s| {
             thread::sleep(SHORT * 2);
             drop(s);
             Ok(())
         }),
-        ("never responds", End::Lost, |mut s| stall(&mut s)),
-        ("trickles its first line", End::Lost, |mut s| {
+        ("never responds", End::NoResponse, |mut s| stall(&mut s)),
+        ("trickles its first line", End::NoResponse, |mut s| {
             repeat(&mut s, b"H", SLOW)
         }),
-        ("trickles a header", End::Lost, |mut s| {
+        ("trickles a header", End::NoResponse, |mut s| {
             s.write_all(HEAD.as_bytes())?;
             repeat(&mut s, b"x", SLOW)
         }),
-        ("trickles headers", End::Lost, |mut s| {
+        ("trickles headers", End::NoResponse, |mut s| {
             s.write_all(HEAD.as_bytes())?;
             repeat(&mut s, b"x: y\r\n", SLOW)
         }),
-        ("sends 100 Continue without an end", End::Lost, |mut s| {
-            repeat(&mut s, b"HTTP/1.1 100 Continue\r\n\r\n", Duration::ZERO)
-        }),
-        ("trickles 103 Early Hints", End::Lost, |mut s| {
+        (
+            "sends 100 Continue without an end",
+            End::NoResponse,
+            |mut s| repeat(&mut s, b"HTTP/1.1 100 Continue\r\n\r\n", Duration::ZERO),
+        ),
+        ("trickles 103 Early Hints", End::NoResponse, |mut s| {
             repeat(&mut s, b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n", SLOW)
         }),
         ("sends no body", End::InvalidResponse(200), |mut s| {
@@ -105,7 +107,7 @@ fn nothing_that_a_server_does_outlives_the_timeout() {
         ),
         (
             "trickles the words of an error response",
-            End::Refused(422),
+            End::Rejected(422),
             |mut s| {
                 s.write_all(b"HTTP/1.1 422 Unprocessable Content\r\n\r\n")?;
                 repeat(&mut s, b" ", SLOW)
@@ -136,7 +138,7 @@ fn nothing_that_a_server_does_outlives_the_timeout() {
 #[test]
 fn connecting_ends_by_the_shorter_of_the_two_timeouts() {
     let (addr, _kept) = syn_dropped();
-    for (timeout, connect_timeout, said) in [
+    for (timeout, connect_timeout, reported) in [
         (SHORT, LONG, "no response within the timeout"),
         (LONG, SHORT, "no connection within the connect_timeout"),
     ] {
@@ -144,9 +146,9 @@ fn connecting_ends_by_the_shorter_of_the_two_timeouts() {
         let start = Instant::now();
         let error = call(&cfg.connect_timeout(connect_timeout).build().unwrap()).unwrap_err();
         assert!(start.elapsed() <= SHORT + SLACK, "{:?}", start.elapsed());
-        assert_eq!(io_kind(&error), io::ErrorKind::TimedOut, "{said}");
-        assert!(error.is_transient(), "{said}");
-        assert_eq!(End::of(&Err(error)), End::NotSent, "{said}");
+        assert_eq!(io_kind(&error), io::ErrorKind::TimedOut, "{reported}");
+        assert!(error.is_transient(), "{reported}");
+        assert_eq!(End::of(&Err(error)), End::NotSent, "{reported}");
     }
 }
 
@@ -285,7 +287,7 @@ mod with_tls {
         });
         for addr in [silent, trickling, trickling_records] {
             let result = call(&tls::config(addr).timeout(SHORT).build().unwrap());
-            assert_eq!(End::of(&result), End::Lost, "{result:?}");
+            assert_eq!(End::of(&result), End::NoResponse, "{result:?}");
         }
     }
 

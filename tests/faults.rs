@@ -50,7 +50,7 @@ fn every_row_of_the_table_comes_out_as_required() {
 // A table: a row a scenario.
 #[allow(clippy::too_many_lines)]
 fn run(scenario: &str) -> Vec<End> {
-    use End::{Applied, Failed, InvalidResponse, Lost, NotSent, Refused};
+    use End::{Applied, Failed, InvalidResponse, NoResponse, NotSent, Rejected};
 
     if let Some(of_pool) = scenario.strip_prefix("pool: ") {
         return pool(of_pool);
@@ -61,7 +61,7 @@ fn run(scenario: &str) -> Vec<End> {
     {
         let (code, bytes) = (status[..3].parse().unwrap(), response(status, "{}"));
         let end = one(SHORT * 4, send(bytes));
-        assert!(end == Refused(code) || end == Failed(code), "{end:?}");
+        assert!(end == Rejected(code) || end == Failed(code), "{end:?}");
         return vec![end];
     }
     let chunked = |rest: &str| {
@@ -96,12 +96,12 @@ fn run(scenario: &str) -> Vec<End> {
         // the race decides.
         "accept then FIN, nothing read" => {
             let end = one(LONG, |_, stream| fin(&stream));
-            assert!(end == NotSent || end == Lost, "{end:?}");
+            assert!(end == NotSent || end == NoResponse, "{end:?}");
             return vec![end];
         }
         "accept then RST, nothing read" => {
             let end = one(LONG, |_, stream| rst(stream));
-            assert!(end == NotSent || end == Lost, "{end:?}");
+            assert!(end == NotSent || end == NoResponse, "{end:?}");
             return vec![end];
         }
         "401 before body read, then close (small body)" => {
@@ -109,11 +109,14 @@ fn run(scenario: &str) -> Vec<End> {
                 read_head(&mut stream)?;
                 stream.write_all(&response("401 Unauthorized", "{}"))
             });
-            (end, Refused(401))
+            (end, Rejected(401))
         }
-        "partial status line, FIN" => (one(LONG, send("HTTP/1.1 20")), Lost),
-        "partial headers, FIN" => (one(LONG, send("HTTP/1.1 200 OK\r\ncontent-le")), Lost),
-        "partial headers, RST" => (one(LONG, reset("HTTP/1.1 200 OK\r\ncontent-le")), Lost),
+        "partial status line, FIN" => (one(LONG, send("HTTP/1.1 20")), NoResponse),
+        "partial headers, FIN" => (one(LONG, send("HTTP/1.1 200 OK\r\ncontent-le")), NoResponse),
+        "partial headers, RST" => (
+            one(LONG, reset("HTTP/1.1 200 OK\r\ncontent-le")),
+            NoResponse,
+        ),
         "trickle headers 1 B / 100 ms" => {
             let end = one(SHORT, |_, mut stream| {
                 read_request(&mut stream)?;
@@ -123,17 +126,20 @@ fn run(scenario: &str) -> Vec<End> {
                 }
                 Ok(())
             });
-            (end, Lost)
+            (end, NoResponse)
         }
         "header flood: 100 headers" => (one(LONG, flood(100)), Applied),
-        "header flood: 200 headers" => (one(LONG, flood(200)), Lost),
-        "header flood: 20000 headers" => (one(LONG, flood(20_000)), Lost),
+        "header flood: 200 headers" => (one(LONG, flood(200)), NoResponse),
+        "header flood: 20000 headers" => (one(LONG, flood(20_000)), NoResponse),
         "one 1 MiB header" => {
             let header = format!("x: {}\r\n", "y".repeat(1024 * 1024));
-            (one(LONG, send(with(&header, &customer()))), Lost)
+            (one(LONG, send(with(&header, &customer()))), NoResponse)
         }
-        "HTTP/0.9 body, no status line" => (one(LONG, send(customer())), Lost),
-        "status 099" => (one(LONG, send(response("099 Odd", &customer()))), Lost),
+        "HTTP/0.9 body, no status line" => (one(LONG, send(customer())), NoResponse),
+        "status 099" => (
+            one(LONG, send(response("099 Odd", &customer()))),
+            NoResponse,
+        ),
         "HTTP/1.0 200" => {
             let bytes = format!("HTTP/1.0 200 OK\r\n\r\n{}", customer());
             (one(LONG, send(bytes)), Applied)
@@ -144,12 +150,15 @@ fn run(scenario: &str) -> Vec<End> {
         }
         "endless 1xx" => (
             one(SHORT, endless("", "HTTP/1.1 103 Early Hints\r\n\r\n")),
-            Lost,
+            NoResponse,
         ),
-        "obs-fold header" => (one(LONG, send(with("x: y\r\n z\r\n", &customer()))), Lost),
+        "obs-fold header" => (
+            one(LONG, send(with("x: y\r\n z\r\n", &customer()))),
+            NoResponse,
+        ),
         "Content-Length twice, differing" => (
             one(LONG, send(with("content-length: 5\r\n", &customer()))),
-            Lost,
+            NoResponse,
         ),
         "Content-Length and chunked" => (
             one(
@@ -166,7 +175,7 @@ fn run(scenario: &str) -> Vec<End> {
                 "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{}",
                 customer()
             );
-            (one(LONG, send(bytes)), Lost)
+            (one(LONG, send(bytes)), NoResponse)
         }
         "body truncated, FIN" => (
             one(LONG, send(&ok()[..ok().len() - 1])),
@@ -356,7 +365,7 @@ type Turn = fn(TcpStream, Vec<u8>, &Sender<()>) -> io::Result<()>;
 /// Two calls on one Config. What the first connection may not be asked for, a
 /// second one responds.
 fn pool(scenario: &str) -> Vec<End> {
-    use End::{Applied, Lost};
+    use End::{Applied, NoResponse};
 
     let stale = || response("200 OK", &customer().replace("Jane", "Stale"));
     let turn: Turn = match scenario {
@@ -414,7 +423,7 @@ fn pool(scenario: &str) -> Vec<End> {
     let (ends, expected) = match scenario {
         "healthy reuse" => ([Applied, Applied], [Some("Jane"), Some("Jane")]),
         "FIN after reading 2nd request (keep-alive race)" => {
-            ([Applied, Lost], [Some("Jane"), None])
+            ([Applied, NoResponse], [Some("Jane"), None])
         }
         _ => ([Applied, Applied], [Some("Jane"), Some("Second")]),
     };

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! It changes that customer of the sandbox, and in the end puts back what the
-//! API's responses have told of it: all but the first name, which the first
+//! API's responses have reported of it: all but the first name, which the first
 //! change overwrites, unless the API can be asked for the customer before.
 //! `SOAP_API_URL` may name another host, but not production. With
 //! `SOAP_TAKEN_EMAIL`, the address of another customer, it tries a duplicate

@@ -235,7 +235,7 @@ fn a_tunnel_that_is_cut_leaves_it_unknown() {
         tunnel_to(|tls| fin(&tls.sock)),
     ] {
         let cfg = by(addr, by_name()).build().unwrap();
-        assert_eq!(End::of(&call(&cfg)), End::Lost);
+        assert_eq!(End::of(&call(&cfg)), End::NoResponse);
     }
 }
 
@@ -367,8 +367,8 @@ fn the_environments_proxy_is_used_where_it_should_be() {
         (&[("https_proxy", "http://127.0.0.1:99999")], "https_proxy"),
     ] {
         heads.lock().unwrap().clear();
-        let said = in_child(variables);
-        assert_eq!(said, expected, "{variables:?}");
+        let reported = in_child(variables);
+        assert_eq!(reported, expected, "{variables:?}");
         let used = usize::from(expected == "Applied");
         assert_eq!(heads.lock().unwrap().len(), used, "{variables:?}");
     }
@@ -385,8 +385,8 @@ fn in_child(variables: &[(&str, &str)]) -> String {
     }
     child.envs(variables.iter().copied());
     let output = child.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    match said
+    let reported = String::from_utf8_lossy(&output.stdout).into_owned();
+    match reported
         .split_once("came to: ")
         .and_then(|(_, end)| end.lines().next())
     {

@@ -68,7 +68,7 @@ mod with_tls {
     }
 
     fn run(scenario: &str) -> Vec<End> {
-        use End::{Applied, Lost, NotSent};
+        use End::{Applied, NoResponse, NotSent};
 
         let (end, expected) = match scenario {
             "TLS ok" => (one(tls::good(), whole), Applied),
@@ -117,14 +117,15 @@ mod with_tls {
                     read_request(&mut tls)?;
                     tls::close(tls)
                 });
-                (end, Lost)
+                (end, NoResponse)
             }
             "TLS: FIN right after handshake, request unread" => {
-                (one(tls::good(), |_, tls: Tls| fin(&tls.sock)), Lost)
+                (one(tls::good(), |_, tls: Tls| fin(&tls.sock)), NoResponse)
             }
-            "TLS: client cert required" => {
-                (one(tls::wanting_a_certificate(&[&TLS13]), whole), Lost)
-            }
+            "TLS: client cert required" => (
+                one(tls::wanting_a_certificate(&[&TLS13]), whole),
+                NoResponse,
+            ),
             "TLS: close-delimited body, then close_notify" => {
                 let end = one(tls::good(), |_, mut tls: Tls| {
                     read_request(&mut tls)?;
@@ -284,7 +285,7 @@ mod with_tls {
             ),
             (format!("{head}\r\n{whole}"), End::InvalidResponse(200)),
             (format!("{head}\r\n{short}"), End::InvalidResponse(200)),
-            (head.into(), End::Lost),
+            (head.into(), End::NoResponse),
         ] {
             for server in [&TLS12, &TLS13].map(|version| tls::speaking(&[version])) {
                 for reset in [false, true] {
@@ -422,7 +423,7 @@ mod with_tls {
                 read_request(&mut tls)?;
                 if reset { rst(tls.sock) } else { fin(&tls.sock) }
             });
-            assert_eq!(end, End::Lost);
+            assert_eq!(end, End::NoResponse);
         }
     }
 
@@ -478,10 +479,10 @@ mod with_tls {
                 .output()
                 .unwrap();
             fs::remove_file(&pem).unwrap();
-            let said = String::from_utf8_lossy(&child.stdout);
+            let reported = String::from_utf8_lossy(&child.stdout);
             let expected = if trusted { "Applied" } else { "NotSent" };
             assert!(
-                said.lines().any(|line| line.ends_with(expected)),
+                reported.lines().any(|line| line.ends_with(expected)),
                 "{child:?}"
             );
         }

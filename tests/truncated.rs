@@ -89,7 +89,7 @@ fn an_answer_is_ok_only_once_it_is_complete_wherever_it_is_cut() {
                 let expected = if framing.is_complete(sent, ending) {
                     End::Applied
                 } else if sent < head.unwrap() + 4 {
-                    End::Lost
+                    End::NoResponse
                 } else {
                     End::InvalidResponse(200)
                 };

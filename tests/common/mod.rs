@@ -102,13 +102,13 @@ pub(crate) fn call(cfg: &Config) -> Result<Customer, Error> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum End {
     Applied,
-    Refused(u16),
-    /// Refused, or something close to it that may have been applied.
+    Rejected(u16),
+    /// Rejected, or something close to it that may have been applied.
     Failed(u16),
     /// No response, and certainly not applied.
     NotSent,
     /// No response.
-    Lost,
+    NoResponse,
     /// 2xx with something else than the customer.
     InvalidResponse(u16),
 }
@@ -123,10 +123,10 @@ impl End {
             Err(error) => error,
         };
         match (error.kind(), error.outcome(), error.status()) {
-            (ErrorKind::Api(_), Outcome::NotApplied, Some(status)) => Self::Refused(status),
+            (ErrorKind::Api(_), Outcome::NotApplied, Some(status)) => Self::Rejected(status),
             (ErrorKind::Api(_), Outcome::Unknown, Some(status)) => Self::Failed(status),
             (ErrorKind::Transport(_), Outcome::NotApplied, None) => Self::NotSent,
-            (ErrorKind::Transport(_), Outcome::Unknown, None) => Self::Lost,
+            (ErrorKind::Transport(_), Outcome::Unknown, None) => Self::NoResponse,
             (ErrorKind::InvalidResponse(_), Outcome::Unknown, Some(status)) => {
                 Self::InvalidResponse(status)
             }
@@ -138,8 +138,8 @@ impl End {
     pub(crate) fn required(self) -> &'static str {
         match self {
             Self::Applied => "Ok",
-            Self::Refused(_) | Self::NotSent => "NotApplied",
-            Self::Failed(_) | Self::Lost | Self::InvalidResponse(_) => "Unknown",
+            Self::Rejected(_) | Self::NotSent => "NotApplied",
+            Self::Failed(_) | Self::NoResponse | Self::InvalidResponse(_) => "Unknown",
         }
     }
 }

@@ -58,12 +58,12 @@ fn run(program: &str, server: &[String]) -> (f64, f64) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = String::new();
+    let mut reported = String::new();
     child
         .stdout
         .take()
         .unwrap()
-        .read_to_string(&mut said)
+        .read_to_string(&mut reported)
         .unwrap();
     let (mut status, mut usage) = (0, MaybeUninit::<libc::rusage>::zeroed());
     let pid = child.id().try_into().unwrap();
@@ -71,7 +71,7 @@ fn run(program: &str, server: &[String]) -> (f64, f64) {
         assert_eq!(libc::wait4(pid, &mut status, 0, usage.as_mut_ptr()), pid);
         (usage.assume_init(), start.elapsed().as_secs_f64() * 1e3)
     };
-    assert!(status == 0 && said.contains("cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V"));
+    assert!(status == 0 && reported.contains("cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V"));
     (millis, usage.ru_maxrss as f64)
 }
 
