@@ -54,7 +54,10 @@ fn respond(mut tls: StreamOwned<ServerConnection, TcpStream>) -> io::Result<Stri
     }
     let body = format!(r#"{{"id":"{CUSTOMER_ID}","first_name":"Jane"}}"#);
     let length = body.len();
-    write!(tls, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}")?;
+    write!(
+        tls,
+        "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}"
+    )?;
     tls.flush()?;
     let version = tls.conn.protocol_version();
     let group = tls.conn.negotiated_key_exchange_group();
