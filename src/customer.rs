@@ -151,6 +151,8 @@ impl Customer {
                 return Err((reason, json.into_bytes()));
             }
         };
+        // A response to another request, kept by a proxy or a confused server, would
+        // otherwise pass for this one.
         if fields.id != id {
             return Err((InvalidBody::OtherId, json.into_bytes()));
         }
@@ -166,6 +168,7 @@ impl Customer {
             updated_at,
         ] = fields.values.map(|json| string_value(json?.get()));
         let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
+        // RFC 3339 with any offset: Rails writes `Z`, and may be told to write others.
         let timestamp = |text: Option<Cow<'_, str>>| OffsetDateTime::parse(&text?, &Rfc3339).ok();
         Ok(Self {
             id: id.into(),

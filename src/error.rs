@@ -233,6 +233,7 @@ impl Error {
         outcome: Outcome,
         secrets: &[Secret<'_>],
     ) -> Self {
+        // Made now, while the secrets are at hand: an error holds none of them.
         let api = ApiError::read(response.status, &response.body);
         let message = api.display_message(secrets);
         let mut error = Self::new(ErrorKind::Api(api), outcome);
@@ -300,11 +301,14 @@ impl fmt::Display for Error {
                 "the API responded with {}, but not with this customer",
                 self.status().unwrap_or_default()
             )?,
+            // Of a cause that says how, the first line tells only how far it got.
             ErrorKind::Transport(_) => f.write_str(match self.0.outcome {
                 Outcome::NotApplied => "the API was not reached",
                 Outcome::Unknown => "no complete response from the API",
             })?,
         }
+        // Not without being asked: those who print sources themselves (anyhow, say)
+        // would print them twice.
         if f.alternate() {
             causes(self).try_for_each(|cause| write!(f, ": {cause}"))?;
         }

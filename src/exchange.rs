@@ -45,6 +45,7 @@ pub(crate) fn send(
     body: &str,
     deadline: Option<Instant>,
 ) -> Result<Response, Failure> {
+    // ureq checks it, and connects anew where it is not silent.
     let connection = cfg
         .pool()
         .take()
@@ -52,6 +53,7 @@ pub(crate) fn send(
     let (response, sent) = connection.call(deadline, |agent| {
         exchange(cfg, &connection, agent, id, body)
     });
+    // Also after a failure, where ureq has kept it: after a 422, say.
     if connection.is_reusable() {
         cfg.pool().put(connection);
     }
@@ -93,6 +95,7 @@ fn exchange(
     }
     let status = head.status.as_u16();
     let length = incoming.content_length().unwrap_or_default();
+    // What a server announces is no reason to allocate more than is read.
     let capacity = usize::try_from(length).map_or(MAX_BODY_SIZE, |len| len.min(MAX_BODY_SIZE));
     let mut body = Vec::with_capacity(capacity);
     let mut read = || {
@@ -143,6 +146,7 @@ fn into_cause(error: ureq::Error) -> Cause {
             Ok(truncated) => Box::new(truncated.0),
             Err(error) => error,
         },
+        // A part of connecting: nothing of the request has been written.
         ureq::Error::ConnectProxyFailed(reason) => proxy_failure(&reason),
         ureq::Error::Tls(reason) => Box::new(ProtocolError(reason)),
         _ => Box::new(ProtocolError("the response is not HTTP/1.1")),

@@ -253,11 +253,12 @@ pub(crate) fn phone_number(value: &str) -> Result<(), Rule> {
     if value.len() == 10 && value.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(());
     }
+    // From here on the number is wrong, and only the hint is still to be found.
     let digits: String = value.chars().filter(char::is_ascii_digit).collect();
-    let plain = |c: char| c.is_ascii_digit() || " +-.()".contains(c);
+    let is_number_char = |c: char| c.is_ascii_digit() || " +-.()".contains(c);
     Err(if value.is_empty() {
         "must not be empty: leave the field out to keep the number as it is"
-    } else if value.chars().all(plain) && digits.len() == 11 && digits.starts_with('1') {
+    } else if value.chars().all(is_number_char) && digits.len() == 11 && digits.starts_with('1') {
         "must be exactly 10 digits: drop the country code, and write the digits alone"
     } else if value.starts_with('+') || value.starts_with("00") {
         "must be exactly 10 digits without a country code"
@@ -275,6 +276,7 @@ pub(crate) fn phone_number(value: &str) -> Result<(), Rule> {
 /// Strict for a reason: a Rails date column turns `1990-02-30` into NULL and
 /// `01/02/1990` into the 1st of February, and responds with 200. No clock is read.
 pub(crate) fn date_of_birth(value: &str) -> Result<Date, Rule> {
+    // Not time's own parsers: they take signs, spaces and other digits as well.
     let bytes = value.as_bytes();
     let shape = bytes.len() == 10
         && bytes.iter().enumerate().all(|(i, b)| match i {
@@ -290,6 +292,7 @@ pub(crate) fn date_of_birth(value: &str) -> Result<Date, Rule> {
             .fold(0_u16, |n, digit| n * 10 + u16::from(digit - b'0'))
     };
     let (year, month, day) = (number(0..4), number(5..7), number(8..10));
+    // The calendar has none, and databases write it for "no date".
     if year == 0 {
         return Err("must have a year from 0001 to 9999");
     }
@@ -329,9 +332,11 @@ fn date_hint(value: &str) -> Rule {
 /// A first or last name: at least one visible character, at most 255 characters,
 /// none of which breaks a line or stands for a failed decoding. Not trimmed.
 pub(crate) fn name(value: &str) -> Result<(), Rule> {
+    // What a string column of Rails holds on MySQL. Characters, as databases count.
     if value.chars().count() > 255 {
         return Err("must be at most 255 characters long");
     }
+    // It shows that the name is lost already: stored, nobody could restore it.
     if value.contains('\u{FFFD}') {
         return Err(
             "must not contain U+FFFD, the mark of a failed decoding: read its source as UTF-8",
@@ -371,12 +376,14 @@ pub(crate) fn api_key(value: &str) -> Result<(), Rule> {
     if value.is_empty() {
         return Err("must not be empty");
     }
+    // Before the space in it is complained of, which says less.
     if value
         .get(..7)
         .is_some_and(|s| s.eq_ignore_ascii_case("bearer "))
     {
         return Err("must be the bare key: drop `Bearer `, which the client adds itself");
     }
+    // Servers limit a header line: Apache and nginx to 8 KiB.
     if value.len() > 8192 {
         return Err("must be at most 8192 bytes long");
     }

@@ -81,6 +81,8 @@ impl<'a> Secret<'a> {
 pub(crate) fn display_message(text: &str, secrets: &[Secret<'_>]) -> String {
     let end = nth_boundary(text, MAX_SCANNED_CHARS);
     let mut spans = Vec::new();
+    // All are found before any is replaced, so that none hides behind a label of
+    // another.
     for secret in secrets {
         secret.find(text, end, &mut spans);
     }
@@ -96,6 +98,7 @@ pub(crate) fn display_message(text: &str, secrets: &[Secret<'_>]) -> String {
     }
     push_escaped(&mut message, text.get(shown..end).unwrap_or_default());
 
+    // Cut last: a value that is cut in two would not be recognized.
     let cut = nth_boundary(&message, MAX_MESSAGE_CHARS);
     if cut < message.len() || shown.max(end) < text.len() {
         message.truncate(cut);

@@ -123,6 +123,7 @@ impl Resolver {
         limit: Option<Instant>,
     ) -> io::Result<Vec<SocketAddr>> {
         let mut state = self.lock();
+        // Lookups of the parent never end in a forked child, and would fill its slots.
         if state.process != process::id() {
             state.process = process::id();
             state.running = 0;
@@ -141,6 +142,7 @@ impl Resolver {
                 let current = Arc::clone(current);
                 return self.join(state, &current, limit);
             }
+            // A bound, since each that hangs keeps its thread.
             if state.running < MAX_LOOKUPS {
                 let lookup = self.start(&mut state, name)?;
                 return self.join(state, &lookup, limit);

@@ -22,8 +22,9 @@ pub(crate) enum Retry {
 
 /// What a status other than 2xx says of the change.
 ///
-/// 4xx says that the server did not act, and three of them ask to come back. A server or gateway
-/// that responds with 5xx may have applied the change before it failed.
+/// 4xx is the API's word that it did not act (RFC 9110, 15.5), and three of them
+/// ask to come back. A server or gateway that responds with 5xx may have applied
+/// the change before it failed.
 pub(crate) fn classify_status(status: u16) -> (Outcome, Retry) {
     match status {
         408 | 425 | 429 => (Outcome::NotApplied, Retry::Safe),
@@ -33,7 +34,7 @@ pub(crate) fn classify_status(status: u16) -> (Outcome, Retry) {
     }
 }
 
-/// What a lost or never made connection says of the change.
+/// What it says of the change that there is no response.
 ///
 /// `is_transient` tells whether the failure may pass.
 pub(crate) fn classify_transport(sent: bool, is_transient: bool) -> (Outcome, Retry) {
@@ -44,7 +45,8 @@ pub(crate) fn classify_transport(sent: bool, is_transient: bool) -> (Outcome, Re
     }
 }
 
-/// Whether an I/O error before the request was sent may pass: name not found, refused, unreachable, reset, end of stream, timeout.
+/// Whether an I/O error before the request was sent may pass: name not found,
+/// refused, unreachable, reset, end of stream, timeout.
 pub(crate) fn is_transient(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -63,6 +63,7 @@ pub(crate) fn update_with(
     patch: &CustomerPatch,
     sleep: impl Fn(Duration),
 ) -> Result<Customer, Error> {
+    // Before the clock starts: what is invalid needs no time.
     let body = validate(id, patch)?;
     // A time that no clock can show is no limit.
     let deadline = Instant::now().checked_add(cfg.timeout());
@@ -77,6 +78,7 @@ pub(crate) fn update_with(
             Ok(customer) => return Ok(customer),
             Err(failed) => failed,
         };
+        // For good: no later response takes back what an earlier attempt may have done.
         unknown |= error.outcome() == Outcome::Unknown;
         let delay = next_delay(cfg, attempt, retry, error.retry_after(), deadline);
         let Some(delay) = delay else {
@@ -156,6 +158,7 @@ fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
     let reason = match response.truncated.take() {
         Some(cause) => InvalidBody::Truncated(cause),
         None if response.body.len() > MAX_BODY_SIZE => InvalidBody::TooLong,
+        // 202, say, promises that somebody will look at it.
         None if !matches!(response.status, 200 | 201) => InvalidBody::Status,
         None => match Customer::read(id, std::mem::take(&mut response.body)) {
             Ok(customer) => return Ok(customer.with_request_id(response.request_id)),
@@ -174,6 +177,7 @@ fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
 /// What an error keeps of a response.
 fn error_response(response: Response) -> ErrorResponse {
     let mut body = String::from_utf8_lossy(&response.body).into_owned();
+    // Errors are kept and copied; what helps to find the cause is at the start.
     let mut end = body.len().min(64 * 1024);
     while !body.is_char_boundary(end) {
         end -= 1;

@@ -243,6 +243,7 @@ impl ConfigBuilder {
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let name = name.into();
         let checked = check_header(&name, &value.into());
+        // By the name as given, so that a bad header is replaced by a good one, too.
         self.headers
             .retain(|header| !header.name.eq_ignore_ascii_case(&name));
         self.headers.push(Header { name, checked });
@@ -301,6 +302,7 @@ impl ConfigBuilder {
     /// that is not of its format, a proxy of the environment that is not
     /// usable, or a setting that the enabled features cannot serve.
     pub fn build(self) -> Result<Config, Error> {
+        // First, since the checks below take the parts out of the builder.
         let proxy = self.effective_proxy().and_then(ureq_proxy);
         let mut violations = Violations::default();
         let api_key = violations.check(self.api_key);
@@ -488,13 +490,16 @@ fn network(
     connect_timeout: Duration,
 ) -> Arc<Network> {
     let config = ureq::Agent::config_builder()
+        // An error of ureq's would come without the body.
         .http_status_as_error(false)
         // A PATCH that is redirected would come back as a GET whose
         // 200 looks like success, and take the key elsewhere.
         .max_redirects(0)
+        // Always said: ureq would read the environment's by rules of its own.
         .proxy(proxy)
         // Those of a request are set on it; this one is for CONNECT.
         .user_agent(CRATE)
+        // None: a compressed response would have to be unpacked, within limits.
         .accept("")
         .accept_encoding("");
     Network::new(tls::configure(config, roots, system_roots), connect_timeout)

@@ -43,6 +43,7 @@ pub struct Config {
 struct Settings {
     network: Arc<Network>,
     pool: Pool,
+    /// Kept beside the header made of it, for errors to recognize.
     api_key: String,
     base_url: Url,
     authorization: HeaderValue,

@@ -127,6 +127,7 @@ impl Call {
             is_first
         };
         let result = write();
+        // A later write says nothing of an earlier one.
         if is_first && took_nothing(&result) {
             self.update(|state| state.progress = Progress::Flushing);
         }

@@ -72,6 +72,7 @@ impl<T: Transport> Coalesce<T> {
             }
             self.call.start_flush()?;
         }
+        // One part, unless key and headers are as long as they may be.
         for part in self.buffered.chunks(BUFFER_SIZE) {
             self.inner.buffers().output()[..part.len()].copy_from_slice(part);
             self.inner.transmit_output(part.len(), timeout)?;

@@ -104,6 +104,7 @@ impl Connection {
             call: Arc::clone(&call),
         };
         Self {
+            // Cheap: what is large in the config is shared.
             agent: ureq::Agent::with_parts(network.config.clone(), connect, Unresolved),
             call,
             process: process::id(),
@@ -214,6 +215,7 @@ impl Connect {
         let resolver = &self.network.resolver;
         let addrs = resolver.resolve(host, port, self.call.limit()?)?;
         let (stream, addr) = tcp::connect_tcp(&addrs, &self.call)?;
+        // An only address needs no preference, and no lock.
         if addrs.len() > 1 {
             resolver.prefer(addr.ip());
         }

@@ -53,6 +53,7 @@ fn connect_in_rounds<T>(
         match connect(addr, timeout) {
             Ok(stream) => return Ok((stream, *addr)),
             Err(error) => {
+                // One that refused will refuse again.
                 if error.kind() == io::ErrorKind::TimedOut && addrs.len() > 1 {
                     timed_out.push(addr);
                 }
@@ -91,6 +92,8 @@ pub(super) struct TcpTransport {
 
 impl TcpTransport {
     pub(super) fn new(stream: TcpStream, call: &Arc<Call>) -> io::Result<Self> {
+        // Else a second write, of a long request or of TLS, waits for the peer to
+        // acknowledge the first: 40 ms on Linux.
         ignore_option_error(stream.set_nodelay(true), Platform::CURRENT)?;
         Ok(Self {
             stream,
@@ -109,6 +112,7 @@ impl TcpTransport {
             return Err(io::Error::new(io::ErrorKind::InvalidData, TOO_LONG));
         }
         if self.call.is_probing() {
+            // A peer that sends TLS records without content could keep a probe busy.
             self.call.remaining()?;
             self.stream.set_nonblocking(true)?;
             let read = self.stream.read(buffer);
