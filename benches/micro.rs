@@ -66,12 +66,12 @@ fn settings_built() -> Config {
 }
 
 #[divan::bench]
-fn call_with_a_short_answer(bencher: Bencher<'_, '_>) {
+fn call_with_a_short_response(bencher: Bencher<'_, '_>) {
     calls(bencher, r#"{"id":"cus_Ab1"}"#, "cus_Ab1");
 }
 
 #[divan::bench]
-fn call_with_a_long_answer(bencher: Bencher<'_, '_>) {
+fn call_with_a_long_response(bencher: Bencher<'_, '_>) {
     let server = TestServer::start().unwrap();
     let page = server.customer(TestServer::CUSTOMER_ID).unwrap();
     // As if the API had learnt a hundred fields that this client does not know.

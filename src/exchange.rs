@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_is_told_as_the_system_told_it() {
+    fn a_disconnect_keeps_the_systems_error() {
         let server = TestServer::start().unwrap();
         let failure = fail(&server, Fault::Reset);
         assert!(failure.sent);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_breaks_the_protocol_is_told_without_its_words() {
+    fn a_protocol_error_quotes_nothing() {
         let server = TestServer::start().unwrap();
         let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(1 << 15));
         for (response, reported) in [

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_for_more_than_thirty_seconds_is_told_and_not_slept() {
+    fn a_retry_after_over_thirty_seconds_is_returned() {
         let server = TestServer::start().unwrap();
         for (value, wish) in [
             ("31", 31),
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_tried_again_depends_on_the_answer_and_on_retry_unknown() {
+    fn retries_depend_on_status_and_setting() {
         for (fault, plain, unsafe_too, transient) in [
             (response(408), 2, 2, true),
             (response(425), 2, 2, true),
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_after_retries_is_the_customer_as_it_is_now() {
+    fn a_retry_returns_the_customer_as_it_is() {
         let log = Log::default();
         let server = TestServer::start_observed(log.clone()).unwrap();
         let cfg = server.config().max_retries(3).retry_unknown(true);
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_cut_names_what_cut_it() {
+    fn a_truncated_body_names_its_cause() {
         let server = TestServer::start().unwrap();
         let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{";
         let cfg = server.config();

@@ -153,7 +153,7 @@ fn connecting_ends_by_the_shorter_of_the_two_timeouts() {
 }
 
 #[test]
-fn the_words_of_a_refusal_are_not_waited_for_long() {
+fn an_error_body_is_not_waited_for_long() {
     let addr = serve(|_, mut stream| {
         read_request(&mut stream)?;
         stream.write_all(b"HTTP/1.1 500 Oops\r\ncontent-length: 99\r\n\r\n{\"error\":")?;
@@ -272,7 +272,7 @@ mod with_tls {
     }
 
     #[test]
-    fn no_answer_over_tls_outlives_the_timeout() {
+    fn no_response_over_tls_outlives_the_timeout() {
         let slow = Duration::from_millis(20);
         let silent = tls::serve(tls::good(), |_, mut tls| stall(&mut tls));
         let trickling = tls::serve(tls::good(), move |_, mut tls| {

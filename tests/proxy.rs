@@ -202,7 +202,7 @@ fn nothing_was_sent_where_the_proxy_cannot_be_reached() {
 }
 
 #[test]
-fn an_answer_that_trickles_in_time_is_waited_for() {
+fn a_response_that_trickles_is_waited_for() {
     let api = api();
     let addr = serve(move |_, mut client| {
         read_head(&mut client)?;

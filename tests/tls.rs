@@ -303,7 +303,7 @@ mod with_tls {
     }
 
     #[test]
-    fn half_a_record_is_not_taken_for_the_next_answer() {
+    fn half_a_record_starts_no_response() {
         for server in [&TLS12, &TLS13].map(|version| tls::speaking(&[version])) {
             let addr = tls::serve(server, |number, mut tls| {
                 read_request(&mut tls)?;

@@ -66,7 +66,7 @@ impl Framing {
 }
 
 #[test]
-fn an_answer_is_ok_only_once_it_is_complete_wherever_it_is_cut() {
+fn a_response_is_ok_only_once_complete() {
     for ending in [Ending::Fin, Ending::Rst] {
         for framing in FRAMINGS {
             let response = framing.response();
@@ -105,7 +105,7 @@ fn an_answer_is_ok_only_once_it_is_complete_wherever_it_is_cut() {
 }
 
 #[test]
-fn an_answer_is_ok_in_pieces_of_any_size() {
+fn a_response_is_ok_in_pieces_of_any_size() {
     for framing in FRAMINGS {
         let response = framing.response();
         let (sizes, size) = mpsc::channel();

@@ -89,7 +89,7 @@ fn accept(
 }
 
 fn response(mut stream: impl Read + Write) -> io::Result<()> {
-    let (one, the_last) = (answer_with(""), answer_with("connection: close\r\n"));
+    let (one, the_last) = (response_with(""), response_with("connection: close\r\n"));
     let mut buffer = vec![0; 16 * 1024];
     let mut filled = 0;
     loop {
@@ -162,7 +162,7 @@ fn certified() -> (Arc<ServerConfig>, String) {
 }
 
 /// A response as the API gives it, with these headers beside its own.
-fn answer_with(headers: &str) -> String {
+fn response_with(headers: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\n\
          date: Wed, 12 Mar 2025 09:15:42 GMT\r\n\
