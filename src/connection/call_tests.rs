@@ -1,0 +1,159 @@
+use std::panic::{self, AssertUnwindSafe};
+use std::thread;
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn write(call: &Call, took_nothing: bool) -> io::Result<()> {
+    call.write(|| (), |()| took_nothing)
+}
+
+#[test]
+fn nothing_works_outside_of_a_call() {
+    let call = Call::default();
+    let used = [
+        call.remaining().map(drop),
+        call.limit().map(drop),
+        call.start_flush(),
+        write(&call, true),
+    ];
+    for error in used.map(Result::unwrap_err) {
+        assert_eq!(error.kind(), io::ErrorKind::Other);
+        assert_eq!(
+            error.to_string(),
+            "the connection was used outside of a call"
+        );
+    }
+    assert!(!call.is_buffered() && !call.is_probing() && !call.is_reusable());
+}
+
+#[test]
+fn only_a_flushed_request_is_sent() {
+    let call = Call::default();
+    // A handshake writes before the request is flushed.
+    let under_way = call.start(None);
+    write(&call, false).unwrap();
+    assert!(call.is_buffered());
+    assert!(!under_way.end());
+
+    let under_way = call.start(None);
+    call.start_flush().unwrap();
+    assert!(!call.is_buffered());
+    assert!(!under_way.end());
+
+    let under_way = call.start(None);
+    call.start_flush().unwrap();
+    write(&call, false).unwrap();
+    assert!(under_way.end());
+}
+
+#[test]
+fn a_write_that_took_nothing_sends_nothing() {
+    let call = Call::default();
+    let under_way = call.start(None);
+    call.start_flush().unwrap();
+    write(&call, true).unwrap();
+    write(&call, true).unwrap();
+    assert!(!under_way.end());
+
+    // Not even a later one takes back what was sent.
+    let under_way = call.start(None);
+    call.start_flush().unwrap();
+    write(&call, false).unwrap();
+    write(&call, true).unwrap();
+    assert!(under_way.end());
+}
+
+#[test]
+fn a_write_that_panics_counts_as_sent() {
+    let call = Call::default();
+    let under_way = call.start(None);
+    call.start_flush().unwrap();
+    let panicked = panic::catch_unwind(AssertUnwindSafe(|| {
+        call.write(|| panic::resume_unwind(Box::new(())), |()| true)
+    }));
+    assert!(panicked.is_err());
+    assert!(under_way.end());
+}
+
+#[test]
+fn a_write_on_another_thread_counts() {
+    let call = Call::default();
+    let under_way = call.start(None);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            call.start_flush().unwrap();
+            write(&call, false).unwrap();
+        });
+    });
+    assert!(under_way.end());
+}
+
+#[test]
+fn a_write_that_outlasts_its_call_counts() {
+    let call = Call::default();
+    let under_way = call.start(None);
+    call.start_flush().unwrap();
+    let sent = call.write(|| under_way.end(), |_| true);
+    assert!(sent.unwrap());
+}
+
+#[test]
+fn a_call_that_panics_is_over() {
+    let call = Call::default();
+    let panicked = panic::catch_unwind(AssertUnwindSafe(|| {
+        let _under_way = call.start(None);
+        panic::resume_unwind(Box::new(()));
+    }));
+    assert!(panicked.is_err());
+    assert!(call.remaining().is_err());
+}
+
+#[test]
+fn a_step_shortens_the_limit_and_restores_it() {
+    let call = Call::default();
+    let _under_way = call.start(None);
+    assert_eq!(call.remaining().unwrap(), None);
+    call.with_timeout(HOUR, "an hour", || {
+        assert!(call.remaining().unwrap().unwrap() <= HOUR);
+        call.with_timeout(2 * HOUR, "two hours", || {
+            assert!(call.remaining().unwrap().unwrap() <= HOUR);
+        });
+        call.with_timeout(Duration::ZERO, "none", || {
+            let error = call.remaining().unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert_eq!(error.to_string(), "none");
+        });
+        assert!(call.remaining().unwrap().is_some());
+    });
+    call.with_timeout(Duration::MAX, "never", || {
+        assert_eq!(call.remaining().unwrap(), None);
+    });
+    assert_eq!(call.remaining().unwrap(), None);
+}
+
+#[test]
+fn a_step_keeps_what_was_sent() {
+    let call = Call::default();
+    let under_way = call.start(Some(Instant::now()));
+    call.with_timeout(HOUR, "an hour", || {
+        call.start_flush().unwrap();
+        write(&call, false).unwrap();
+    });
+    let error = call.remaining().unwrap_err();
+    assert_eq!(error.to_string(), "no response within the timeout");
+    assert!(under_way.end());
+}
+
+#[test]
+fn a_connection_is_reusable_until_it_is_closed_or_retired() {
+    let call = Call::default();
+    call.set_open(true);
+    assert!(call.is_reusable());
+    call.set_open(false);
+    assert!(!call.is_reusable());
+    call.set_open(true);
+    call.retire();
+    assert!(!call.is_reusable());
+}

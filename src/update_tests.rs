@@ -1,0 +1,290 @@
+use std::cell::RefCell;
+
+use super::*;
+use crate::config::ConfigBuilder;
+use crate::error::ErrorKind;
+use crate::model_tests::Log;
+use crate::testing::{Fault, TestServer};
+
+const ID: &str = TestServer::CUSTOMER_ID;
+
+/// Makes a call that meets these faults, and tells what it slept.
+fn call(
+    server: &TestServer,
+    cfg: ConfigBuilder,
+    faults: impl IntoIterator<Item = Fault>,
+) -> (Result<Customer, Error>, Vec<Duration>) {
+    faults.into_iter().for_each(|fault| server.fail_next(fault));
+    let slept = RefCell::new(Vec::new());
+    let result = update_with(&cfg.build().unwrap(), ID, &patch(), |delay| {
+        slept.borrow_mut().push(delay);
+    });
+    (result, slept.into_inner())
+}
+
+fn patch() -> CustomerPatch {
+    CustomerPatch::new().first_name("Joan")
+}
+
+fn response(status: u16) -> Fault {
+    Fault::Respond {
+        status,
+        headers: vec![("x-request-id".into(), format!("req_{status}"))],
+        body: format!("{{\"error\":\"no {status}\"}}").into(),
+    }
+}
+
+fn come_back(status: u16, retry_after: &str) -> Fault {
+    Fault::Respond {
+        status,
+        headers: vec![("retry-after".into(), retry_after.into())],
+        body: Vec::new(),
+    }
+}
+
+#[test]
+fn sleeps_double_from_half_a_second_to_eight_and_vary_by_half() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(6).timeout(Duration::MAX);
+    let (result, slept) = call(&server, cfg, vec![response(429); 6]);
+    assert_eq!(result.unwrap().first_name.as_deref(), Some("Joan"));
+    assert_eq!(slept.len(), 6);
+    for (slept, most) in slept.iter().zip([500, 1000, 2000, 4000, 8000, 8000]) {
+        let most = Duration::from_millis(most);
+        assert!((most / 2..=most).contains(slept), "{slept:?} of {most:?}");
+    }
+    assert_eq!(server.requests().len(), 7);
+}
+
+#[test]
+fn sleeps_are_never_shorter_than_retry_after() {
+    let server = TestServer::start().unwrap();
+    let faults = [
+        come_back(429, "30"),
+        come_back(408, "0"),
+        come_back(425, "7"),
+        come_back(429, "soon"),
+    ];
+    let cfg = server.config().max_retries(4).timeout(Duration::MAX);
+    let (result, slept) = call(&server, cfg, faults);
+    assert!(result.is_ok());
+    let seconds = Duration::from_secs;
+    assert_eq!(slept.len(), 4);
+    assert_eq!((slept[0], slept[2]), (seconds(30), seconds(7)));
+    let backoff = Duration::from_millis(500)..=seconds(1);
+    assert!(backoff.contains(&slept[1]), "{slept:?}");
+    let backoff = seconds(2)..=seconds(4);
+    assert!(backoff.contains(&slept[3]), "{slept:?}");
+}
+
+#[test]
+fn a_retry_after_over_thirty_seconds_is_returned() {
+    let server = TestServer::start().unwrap();
+    for (value, wish) in [
+        ("31", 31),
+        ("3600", 3600),
+        ("99999999999999999999", u64::MAX),
+    ] {
+        let cfg = server.config().timeout(Duration::MAX);
+        let (result, slept) = call(&server, cfg, [come_back(429, value)]);
+        let error = result.unwrap_err();
+        assert!(slept.is_empty(), "{value}");
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(wish)));
+        assert_eq!(error.attempts(), 1);
+        assert_eq!(error.outcome(), Outcome::NotApplied);
+        assert!(error.is_transient());
+    }
+}
+
+#[test]
+fn a_sleep_past_the_deadline_is_not_slept() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().timeout(Duration::from_secs(20));
+    let (result, slept) = call(&server, cfg.clone(), [come_back(429, "20")]);
+    let error = result.unwrap_err();
+    assert!(slept.is_empty());
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(20)));
+    assert_eq!(error.attempts(), 1);
+
+    let (result, slept) = call(&server, cfg, [come_back(429, "10")]);
+    assert!(result.is_ok());
+    assert_eq!(slept, [Duration::from_secs(10)]);
+
+    // The shortest backoff is a quarter of a second.
+    let cfg = server.config().timeout(Duration::from_millis(249));
+    let (result, slept) = call(&server, cfg, [response(429)]);
+    assert_eq!(result.unwrap_err().attempts(), 1);
+    assert!(slept.is_empty());
+}
+
+#[test]
+fn retries_depend_on_status_and_setting() {
+    for (fault, plain, unsafe_too, transient) in [
+        (response(408), 2, 2, true),
+        (response(425), 2, 2, true),
+        (response(429), 2, 2, true),
+        (response(400), 1, 1, false),
+        (response(401), 1, 1, false),
+        (response(422), 1, 1, false),
+        (response(302), 1, 1, false),
+        (response(501), 1, 1, false),
+        (response(500), 1, 2, true),
+        (response(502), 1, 2, true),
+        (response(503), 1, 2, true),
+        (response(504), 1, 2, true),
+        (response(520), 1, 2, true),
+        (response(524), 1, 2, true),
+        // An invalid body, which is not tried again.
+        (response(200), 1, 1, false),
+        (Fault::CloseAfterReading, 1, 2, true),
+        (Fault::CloseBeforeReading, 1, 2, true),
+        (Fault::Reset, 1, 2, true),
+        (Fault::Truncate(20), 1, 2, true),
+        (Fault::Raw(b"nonsense".into()), 1, 2, true),
+    ] {
+        for (retry_unknown, attempts) in [(false, plain), (true, unsafe_too)] {
+            let server = TestServer::start().unwrap();
+            let cfg = server.config().max_retries(1).retry_unknown(retry_unknown);
+            let (result, slept) = call(&server, cfg, [fault.clone(), fault.clone()]);
+            let error = result.unwrap_err();
+            assert_eq!(error.attempts(), attempts, "{fault:?} {retry_unknown}");
+            assert_eq!(slept.len() + 1, attempts as usize, "{fault:?}");
+            assert_eq!(error.is_transient(), transient, "{fault:?}");
+        }
+    }
+}
+
+#[test]
+fn max_retries_0_is_one_attempt() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(0).retry_unknown(true);
+    for status in [429, 503] {
+        let (result, slept) = call(&server, cfg.clone(), [response(status)]);
+        let error = result.unwrap_err();
+        assert_eq!((error.attempts(), slept), (1, vec![]), "{status}");
+    }
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn once_unknown_always_unknown_whatever_the_last_attempt_says() {
+    let server = TestServer::start().unwrap();
+    for status in [401, 422, 429] {
+        let cfg = server.config().max_retries(1).retry_unknown(true);
+        let (result, _) = call(&server, cfg, [response(503), response(status)]);
+        let error = result.unwrap_err();
+        assert_eq!(error.outcome(), Outcome::Unknown, "{status}");
+        assert_eq!(error.attempts(), 2);
+        // All else tells of the last attempt.
+        assert_eq!(error.status(), Some(status));
+        assert_eq!(error.request_id(), Some(&*format!("req_{status}")));
+        assert_eq!(
+            error.body(),
+            Some(&*format!("{{\"error\":\"no {status}\"}}"))
+        );
+        assert_eq!(
+            error.api().unwrap().message(),
+            Some(&*format!("no {status}"))
+        );
+        assert_eq!(
+            format!("{:?}", error.api().unwrap()),
+            format!("ApiError {{ status: {status}, field_errors: [], .. }}")
+        );
+        assert_eq!(error.is_transient(), status == 429);
+        assert_eq!(
+            error.to_string(),
+            format!("unknown whether applied: the API responded with {status}: no {status}")
+        );
+    }
+}
+
+#[test]
+fn unknown_stays_unknown_where_the_next_connection_is_refused() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().retry_unknown(true).build().unwrap();
+    server.fail_next(response(503));
+    let server = RefCell::new(Some(server));
+    let error = update_with(&cfg, ID, &patch(), |_| drop(server.take())).unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!(error.attempts(), 3);
+    assert!(matches!(error.kind(), ErrorKind::Transport(_)));
+    assert_eq!(
+        (error.status(), error.body(), error.request_id()),
+        (None, None, None)
+    );
+    assert!(error.is_transient());
+}
+
+#[test]
+fn refused_connections_are_tried_again_and_leave_nothing_applied() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().build().unwrap();
+    drop(server);
+    let slept = RefCell::new(Vec::new());
+    let error = update_with(&cfg, ID, &patch(), |delay| slept.borrow_mut().push(delay));
+    let error = error.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::NotApplied);
+    assert_eq!((error.attempts(), slept.borrow().len()), (3, 2));
+    assert!(error.is_transient());
+}
+
+#[test]
+fn retry_after_of_an_earlier_attempt_is_forgotten() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().max_retries(1);
+    let (result, slept) = call(&server, cfg, [come_back(429, "2"), response(422)]);
+    let error = result.unwrap_err();
+    assert_eq!(slept, [Duration::from_secs(2)]);
+    assert_eq!(error.retry_after(), None);
+    assert_eq!(error.outcome(), Outcome::NotApplied);
+}
+
+#[test]
+fn a_retry_returns_the_customer_as_it_is() {
+    let log = Log::default();
+    let server = TestServer::start_observed(log.clone()).unwrap();
+    let cfg = server.config().max_retries(3).retry_unknown(true);
+    let faults = [response(503), Fault::CloseAfterReading, Fault::Reset];
+    let (result, slept) = call(&server, cfg, faults);
+    let customer = result.unwrap();
+    assert_eq!(slept.len(), 3);
+    assert_eq!(customer.raw_json(), server.customer(ID).unwrap());
+    // Twice: by the attempt whose response was lost, and by the last.
+    assert_eq!(log.applied(), [br#"{"first_name":"Joan"}"#; 2]);
+}
+
+#[test]
+fn a_truncated_body_names_its_cause() {
+    let server = TestServer::start().unwrap();
+    let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{";
+    let cfg = server.config();
+    let (result, _) = call(&server, cfg, [Fault::Raw(cut.to_vec())]);
+    let error = result.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert_eq!((error.status(), error.body()), (Some(200), Some("{")));
+    let shown = format!("{error:?}");
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "unknown whether applied: the API responded with 200, but not with this customer",
+            "caused by: the body is truncated",
+        ]
+    );
+    assert_eq!(lines.len(), 3, "{shown}");
+}
+
+#[test]
+fn a_timeout_of_zero_tries_nothing() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().timeout(Duration::ZERO);
+    let (result, slept) = call(&server, cfg, []);
+    let error = result.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::NotApplied);
+    assert_eq!((error.attempts(), slept), (0, vec![]));
+    assert_eq!(
+        format!("{error:?}"),
+        "not applied: the API was not reached\ncaused by: the timeout is zero"
+    );
+    assert_eq!(server.requests(), []);
+}
