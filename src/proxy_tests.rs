@@ -166,7 +166,14 @@ fn the_first_variable_is_the_proxy() {
 #[test]
 fn an_exempt_host_needs_no_valid_proxy() {
     let all = [("https_proxy", "bad proxy")];
-    for url in ["http://localhost", "https://127.8.9.10", "https://[::1]"] {
+    for url in [
+        "http://localhost",
+        "https://127.8.9.10",
+        "https://[::1]",
+        // As they are dialed.
+        "https://localhost.",
+        "https://[::ffff:127.8.9.10]",
+    ] {
         assert_eq!(come_to(url, &all), Ok(None), "{url}");
     }
     for name in ["no_proxy", "NO_PROXY"] {

@@ -23,9 +23,14 @@ pub(crate) struct Url {
 }
 
 impl Url {
-    /// Whether the host is this machine, by its name or address alone.
+    /// Whether the host is this machine, by its name or address alone: as it is
+    /// dialed, so that it may be `localhost.`, or an IPv4 address written as IPv6.
     pub(crate) fn is_loopback(&self) -> bool {
-        is_loopback(&self.host)
+        let host = self.host.strip_suffix('.').unwrap_or(&self.host);
+        is_loopback(host)
+            || host
+                .parse::<Ipv6Addr>()
+                .is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 }
 
