@@ -137,14 +137,15 @@ fn try_once(
         let (outcome, retry) = retry::classify_transport(failure.sent, failure.is_transient);
         (Error::transport(failure.cause, outcome), retry)
     })?;
-    if (200..300).contains(&response.status) {
-        return read_customer(id, response).map_err(|error| (error, Retry::Never));
-    }
-    let (outcome, retry) = retry::classify_status(response.status);
     let retry_after = response
         .retry_after
         .as_deref()
         .and_then(|value| retry::retry_after(value, retry::utc(SystemTime::now())));
+    if (200..300).contains(&response.status) {
+        return read_customer(id, response)
+            .map_err(|error| (error.with_retry_after(retry_after), Retry::Never));
+    }
+    let (outcome, retry) = retry::classify_status(response.status);
     let settings = cfg
         .secrets()
         .map(|(name, value)| Secret::anywhere(name, value));

@@ -240,6 +240,16 @@ fn retry_after_of_an_earlier_attempt_is_forgotten() {
 }
 
 #[test]
+fn retry_after_of_an_invalid_response_is_told() {
+    let server = TestServer::start().unwrap();
+    let (result, slept) = call(&server, server.config(), [come_back(202, "7")]);
+    let error = result.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidResponse(_)));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    assert_eq!((error.attempts(), slept), (1, vec![]));
+}
+
+#[test]
 fn a_retry_returns_the_customer_as_it_is() {
     let log = Log::default();
     let server = TestServer::start_observed(log.clone()).unwrap();
