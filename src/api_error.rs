@@ -100,7 +100,8 @@ impl ApiError {
     }
 
     /// Reads a body. One of no known shape, or no JSON at all, has no message.
-    pub(crate) fn read(status: u16, body: &str) -> Self {
+    /// `secrets` have the names that were sent.
+    pub(crate) fn read(status: u16, body: &str, secrets: &[Secret<'_>]) -> Self {
         let body = body.strip_prefix('\u{FEFF}').unwrap_or(body);
         let body = serde_json::from_str(body).unwrap_or(Value::Nothing);
         let error = body.get("error");
@@ -117,7 +118,16 @@ impl ApiError {
             }
         }
         if field_errors.is_empty() {
-            body.find_top_level_errors(message.is_some(), &mut field_errors);
+            let is_sent_back = |field: Field, text: &str| match field {
+                // Any text may be a name.
+                Field::FirstName | Field::LastName => {
+                    secrets.iter().any(|secret| secret.is(field.name(), text))
+                }
+                Field::Email | Field::PhoneNumber | Field::DateOfBirth => {
+                    field.check(text.into()).is_ok()
+                }
+            };
+            body.find_top_level_errors(message.is_some(), is_sent_back, &mut field_errors);
         }
         Self {
             status,
@@ -372,9 +382,14 @@ impl Value {
         }
     }
 
-    /// Adds what the body itself says of fields. Beside a message, a number, or a text of
-    /// the field's format, may be the request's, sent back.
-    fn find_top_level_errors(&self, has_message: bool, errors: &mut Vec<FieldError>) {
+    /// Adds what the body itself says of fields. Beside a message, a number, or a text
+    /// that may be the request's, is one that was sent back.
+    fn find_top_level_errors(
+        &self,
+        has_message: bool,
+        is_sent_back: impl Fn(Field, &str) -> bool,
+        errors: &mut Vec<FieldError>,
+    ) {
         match self {
             Self::Map(map) if self.field().is_none() => {
                 for (key, value) in map {
@@ -382,7 +397,7 @@ impl Value {
                         continue;
                     };
                     let is_sent_back = match value {
-                        Self::Text(text) => has_message && field.check(text.clone()).is_ok(),
+                        Self::Text(text) => has_message && is_sent_back(field, text),
                         Self::Other => has_message,
                         Self::Nothing | Self::List(_) | Self::Map(_) => false,
                     };

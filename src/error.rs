@@ -234,7 +234,7 @@ impl Error {
         secrets: &[Secret<'_>],
     ) -> Self {
         // Made now, while the secrets are at hand: an error holds none of them.
-        let api = ApiError::read(response.status, &response.body);
+        let api = ApiError::read(response.status, &response.body, secrets);
         let message = api.display_message(secrets);
         let mut error = Self::new(ErrorKind::Api(api), outcome);
         error.0.response = Some(response);

@@ -42,6 +42,11 @@ impl<'a> Secret<'a> {
         }
     }
 
+    /// Whether it is the value of this name.
+    pub(crate) fn is(&self, name: &str, value: &str) -> bool {
+        self.name == name && self.value == value.trim()
+    }
+
     /// Adds every place before `end` at which this secret starts.
     fn find(&self, text: &str, end: usize, spans: &mut Vec<Span>) {
         let mut add = |start: usize, length: usize| {

@@ -149,8 +149,11 @@ fn error_bodies_of_every_shape_are_read() {
 #[test]
 fn field_errors_of_every_shape_are_read() {
     let mut failed = String::new();
+    let server = TestServer::start().unwrap();
+    let cfg = one_attempt(&server);
     for (body, errors, message) in FIELD_ERRORS {
-        let error = respond(422, body.as_bytes());
+        server.fail_next(Fault::respond(422, *body));
+        let error = update_customer(&cfg, ID, &patch().first_name("Jane")).unwrap_err();
         let api = error.api().unwrap();
         let came: Vec<_> = api
             .field_errors()
@@ -212,6 +215,9 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
     (r#"{"message":"no","email":"a@b","first_name":"Jane","phone_number":"5551234567","date_of_birth":"1990-01-31"}"#,
      &[], "no"),
     (r#"{"message":"no","phone_number":5551234567}"#, &[], "no"),
+    // Any text may be a name: only the one that was sent is one sent back.
+    (r#"{"error":"no","first_name":"can't be blank"}"#, &[("first_name", "can't be blank")],
+     "no; first_name can't be blank"),
     (r#"{"phone_number":5551234567}"#, &[("phone_number", "is invalid")], "phone_number is invalid"),
     // List items with a field.
     (r#"{"errors":[{"field":"email","message":"is taken"}]}"#, &[("email", "is taken")], "email is taken"),
