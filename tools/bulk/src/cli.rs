@@ -131,7 +131,7 @@ Stopping:
   and after a kill or a full disk, --resume sends what is left.
 
 Exit codes:
-  0  every line is applied
+  0  every line is applied; in a rehearsal or dry run, none has a mistake
   1  some lines are not: see the results
   2  nothing was sent: options, settings, header or files are wrong
   3  stopped in the middle
