@@ -140,7 +140,7 @@ fn stop_on_signal(run: &Arc<Run>, options: &Options) -> Result<(), String> {
             process::exit(3);
         }
         run.progress
-            .print("stopping: the lines under way are finished first; Ctrl-C ends at once");
+            .print("stopping: the lines under way are finished first; another Ctrl-C ends at once");
         run.stop("interrupted".to_owned());
     };
     ctrlc::set_handler(handler).map_err(|error| format!("signals cannot be handled: {error}"))
