@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if is_set(URL) && !is_set(KEY) {
         return Err(format!("{KEY} must be set where {URL} is").into());
     }
-    let patch: CustomerPatch = serde_json::from_str(&fs::read_to_string("customer.json")?)?;
+    let patch = read_patch().map_err(|error| format!("customer.json: {error}"))?;
     patch.validate()?;
     let strict = env::var(STRICT).is_ok_and(|value| value == "1");
     let id = env::var(ID).unwrap_or_default();
@@ -63,6 +63,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-env=SOAP_OUTCOME={outcome}");
     println!("cargo::rustc-env=SOAP_UPDATED_AT={updated_at}");
     Ok(())
+}
+
+fn read_patch() -> Result<CustomerPatch, Box<dyn Error>> {
+    Ok(serde_json::from_str(&fs::read_to_string("customer.json")?)?)
 }
 
 /// Updates the customer of this id with the key `SOAP_API_KEY`, or that of a
