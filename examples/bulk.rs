@@ -1,5 +1,6 @@
 //! Updates a customer for each line of JSON on standard input, on four threads
 //! that share one `Config`. (`tools/bulk` is a tool that survives a crash.)
+//! Without `SOAP_API_KEY` in the environment it talks to a test server.
 //!
 //! ```sh
 //! echo '{"id": "cus_A3GuXEbThpqk2t6UTxEuoceVJyUEAX7V", "email": "jane@example.com"}' |
@@ -20,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(key) if !key.is_empty() => Config::from_env()?,
         _ => server.config().build()?,
     };
+    eprintln!("API: {}", cfg.base_url());
     // A line for whichever thread is free.
     let next_line = || io::stdin().lock().split(b'\n').next();
     let work = || -> io::Result<()> {
