@@ -357,13 +357,15 @@
 //! # Constrained environments
 //!
 //! A call takes this much, measured with `.ci/steps/constrained figures` of the crate's
-//! sources on x86-64 Linux, 2026-11-23:
+//! sources on x86-64 Linux, 2026-11-24:
 //!
 //! | a call, without and with TLS | release | debug |
 //! |---|--:|--:|
-//! | stack, glibc | 27 KiB, 45 KiB | 103 KiB, 143 KiB |
-//! | stack, static musl | 20 KiB, 48 KiB | |
-//! | address space, static musl | 2,000 KiB, 3,500 KiB | |
+//! | stack, glibc | 30 KiB, 43 KiB | 80 KiB, 135 KiB |
+//! | stack, static musl | 23 KiB, 35 KiB | 75 KiB, 127 KiB |
+//! | address space, glibc | 5,513 KiB | 8,257 KiB |
+//! | address space, static musl | 3,257 KiB, 3,342 KiB | 5,841 KiB, 5,927 KiB |
+//! | address space, static musl, built without TLS | 1,598 KiB | |
 //! | file descriptors beyond the standard three | 1 | 1 |
 //!
 //! - Too small a stack aborts the process, as in any Rust program.
