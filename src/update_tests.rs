@@ -1,4 +1,7 @@
 use std::cell::RefCell;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Socket, Type};
 
 use super::*;
 use crate::config::ConfigBuilder;
@@ -40,6 +43,16 @@ fn come_back(status: u16, retry_after: &str) -> Fault {
         headers: vec![("retry-after".into(), retry_after.into())],
         body: Vec::new(),
     }
+}
+
+/// Makes an address refuse connections: its port is taken, so that no other test
+/// gets it, and nobody listens.
+fn refuse(addr: SocketAddr) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // Connections of a server that was there may still be closing.
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&addr.into()).unwrap();
+    socket
 }
 
 #[test]
@@ -204,7 +217,15 @@ fn unknown_stays_unknown_where_the_next_connection_is_refused() {
     let cfg = server.config().retry_unknown(true).build().unwrap();
     server.fail_next(response(503));
     let server = RefCell::new(Some(server));
-    let error = update_with(&cfg, ID, &patch(), |_| drop(server.take())).unwrap_err();
+    let kept = RefCell::new(None);
+    let stop = |_| {
+        if let Some(server) = server.take() {
+            let addr = server.base_url().trim_start_matches("http://").parse();
+            drop(server);
+            *kept.borrow_mut() = Some(refuse(addr.unwrap()));
+        }
+    };
+    let error = update_with(&cfg, ID, &patch(), stop).unwrap_err();
     assert_eq!(error.outcome(), Outcome::Unknown);
     assert_eq!(error.attempts(), 3);
     assert!(matches!(error.kind(), ErrorKind::Transport(_)));
@@ -217,9 +238,10 @@ fn unknown_stays_unknown_where_the_next_connection_is_refused() {
 
 #[test]
 fn refused_connections_are_tried_again_and_leave_nothing_applied() {
-    let server = TestServer::start().unwrap();
-    let cfg = server.config().build().unwrap();
-    drop(server);
+    let nobody = refuse(([127, 0, 0, 1], 0).into());
+    let addr = nobody.local_addr().unwrap().as_socket().unwrap();
+    let cfg = Config::builder("key").no_proxy();
+    let cfg = cfg.base_url(format!("http://{addr}")).build().unwrap();
     let slept = RefCell::new(Vec::new());
     let error = update_with(&cfg, ID, &patch(), |delay| slept.borrow_mut().push(delay));
     let error = error.unwrap_err();

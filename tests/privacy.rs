@@ -236,10 +236,9 @@ fn broken_responses_show_nothing() {
 
 #[test]
 fn a_server_that_is_not_there_shows_nothing() {
-    let cfg = {
-        let server = server();
-        one_attempt(&server)
-    };
+    let (nobody, _kept) = common::refused();
+    let cfg = Config::builder(KEY).base_url(format!("http://{nobody}"));
+    let cfg = cfg.no_proxy().max_retries(0).build().unwrap();
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Transport(_)));
     assert_error_silent(&error);
