@@ -204,7 +204,7 @@ impl Shape {
                 let found = Header::read(&bytes).ok_or_else(|| no_result(number))?;
                 shape.has_header = found == *header;
                 if !shape.has_header && !found.test_server {
-                    return Err(other_api(&found));
+                    return Err(other_api(&found, header));
                 }
                 shape.first = read;
                 shape.end = read;
@@ -232,9 +232,15 @@ fn no_result(number: u64) -> io::Error {
     io::Error::other(message)
 }
 
-fn other_api(found: &Header) -> io::Error {
+fn other_api(found: &Header, header: &Header) -> io::Error {
+    let url = &found.base_url;
+    let (api, advice) = if header.test_server {
+        ("a test server", "drop --test-server".to_owned())
+    } else {
+        (&*header.base_url, format!("set SOAP_API_URL={url}"))
+    };
     io::Error::other(format!(
-        "its lines were sent to {}: continue it there, or start another file with --results",
-        found.base_url
+        "its lines were sent to {url}, and this run would send to {api}: \
+         {advice}, or start another file with --results"
     ))
 }

@@ -1,5 +1,6 @@
 //! What a run comes to: the counts, the last words, and the exit code.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::Options;
@@ -74,7 +75,10 @@ impl Summary<'_> {
             eprint_line(&format!("stopped: {reason}"));
         }
         let is_complete = self.exit_code() == 0 && !options.test_server;
-        if !is_complete && !options.dry_run {
+        // Results without a line are worth a hint where they are a file of a run
+        // that stopped: it is there, and only --resume can write to it.
+        let is_empty = total == 0 && (self.stopped.is_none() || file(options).is_none());
+        if !is_complete && !is_empty && !options.dry_run {
             eprint_line(&resume_hint(options));
         }
     }
@@ -109,13 +113,21 @@ impl Counts {
 
 /// How to send what is left.
 pub(crate) fn resume_hint(options: &Options) -> String {
-    let what = if options.test_server {
-        "to send the lines to the API, use"
-    } else {
-        "to send what is left, use"
-    };
-    match options.results_path() {
-        Some(path) if path.is_file() => format!("{what} --resume {}", path.display()),
-        _ => format!("{what} --resume FILE, with these results in a file"),
+    let file = file(options).map(|path| path.display());
+    match (options.test_server, file) {
+        (true, Some(file)) => format!("{TO_THE_API} and with --resume {file}"),
+        // Its results have nothing that another run needs.
+        (true, None) => TO_THE_API.to_owned(),
+        (false, Some(file)) => format!("to send what is left, use --resume {file}"),
+        (false, None) => {
+            "to send what is left, save these results in FILE, then use --resume FILE".to_owned()
+        }
     }
 }
+
+/// The results file, where the results are not a stream.
+fn file(options: &Options) -> Option<&PathBuf> {
+    options.results_path().filter(|path| path.is_file())
+}
+
+const TO_THE_API: &str = "to send the lines to the API, run without --test-server";

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use paywithsoap::testing::Fault;
 use serde_json::json;
 
 use crate::bench::{Bench, lines, records, stderr};
@@ -26,7 +27,8 @@ fn a_rehearsal_needs_no_key_and_applies_nothing() {
             "{said}"
         );
         let end = format!(
-            "\n300 rehearsed\nto send the lines to the API, use --resume {}\n",
+            "\n300 rehearsed\nto send the lines to the API, run without --test-server \
+             and with --resume {}\n",
             bench.results.display()
         );
         assert!(said.ends_with(&end), "{said}");
@@ -45,6 +47,25 @@ fn a_rehearsal_needs_no_key_and_applies_nothing() {
         bench.assert_all_applied(&input);
         bench.assert_end_state(&input);
     }
+}
+
+#[test]
+fn hints_fit_results_on_standard_output() {
+    let bench = Bench::new("hints_fit_results");
+    bench.write_input(&lines(3, 3, 1));
+    let said = stderr(&bench.expect(0, &["--test-server"]));
+    let hint = "\n3 rehearsed\nto send the lines to the API, run without --test-server\n";
+    assert!(said.ends_with(hint), "{said}");
+    bench.server.fail_next(Fault::respond(422, "{}"));
+    let said = stderr(&bench.expect(1, &[]));
+    let hint = "\nto send what is left, save these results in FILE, then use --resume FILE\n";
+    assert!(said.ends_with(hint), "{said}");
+
+    fs::write(&bench.input, "\n").unwrap();
+    let mut args = bench.results_args();
+    args.push("--test-server");
+    let said = stderr(&bench.expect(0, &args));
+    assert_eq!(said.lines().count(), 1, "{said}");
 }
 
 #[test]
@@ -75,10 +96,12 @@ fn results_of_a_real_run_are_not_rehearsed() {
     let mut args = bench.resume_args();
     args.push("--test-server");
     let said = stderr(&bench.expect(2, &args));
-    assert!(
-        said.contains("its lines were sent to http://127.0.0.1:"),
-        "{said}"
+    let message = format!(
+        "its lines were sent to {}, and this run would send to a test server: \
+         drop --test-server, or start another file with --results\n",
+        bench.server.base_url()
     );
+    assert!(said.ends_with(&message), "{said}");
     assert_eq!(fs::read(&bench.results).unwrap(), before);
 }
 

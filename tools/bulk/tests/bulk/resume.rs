@@ -55,6 +55,7 @@ fn results_of_another_url_are_refused() {
     bench.expect(0, &bench.results_args());
     let before = fs::read(&bench.results).unwrap();
     let other = TestServer::start().unwrap();
+    let url = bench.server.base_url();
     for dry_run in [&[][..], &["--dry-run"]] {
         let output = bench
             .command()
@@ -68,10 +69,10 @@ fn results_of_another_url_are_refused() {
         assert_eq!(
             stderr(&output),
             format!(
-                "paywithsoap-bulk: {}: its lines were sent to {}: \
-                 continue it there, or start another file with --results\n",
+                "paywithsoap-bulk: {}: its lines were sent to {url}, and this run would send \
+                 to {}: set SOAP_API_URL={url}, or start another file with --results\n",
                 bench.results.display(),
-                bench.server.base_url()
+                other.base_url()
             )
         );
     }
