@@ -1,10 +1,11 @@
 //! The command line.
 
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
-use clap::builder::TypedValueParser;
 
 use crate::input::Format;
 
@@ -45,15 +46,15 @@ pub(crate) struct Options {
     pub(crate) with_customer: bool,
 
     /// How many calls run at a time, 1 to 64
-    #[arg(long, value_name = "N", default_value = "4", value_parser = threads())]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = threads)]
     pub(crate) threads: usize,
 
     /// The most requests that start in a second, 1 to 10000; no limit if absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = rate)]
     pub(crate) rate: Option<u32>,
 
     /// The longest that one call takes, in seconds, 1 to 3600
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds())]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) timeout: Duration,
 
     /// PEM file of the certificates to trust instead of the built-in ones
@@ -66,7 +67,6 @@ impl Options {
     /// with exit code 2, where it is wrong.
     pub(crate) fn parse_args() -> Self {
         let mut options = Self::parse();
-        let is_named = |path: &PathBuf| path.as_os_str() != "-";
         options.input = options.input.filter(is_named);
         options.results = options.results.filter(is_named);
         options
@@ -78,14 +78,33 @@ impl Options {
     }
 }
 
-fn threads() -> impl TypedValueParser<Value = usize> {
-    clap::value_parser!(u16).range(1..=64).map(usize::from)
+/// Whether a path is that of a file, and not a standard stream.
+// A filter hands it over by reference.
+#[allow(clippy::ptr_arg)]
+pub(crate) fn is_named(path: &PathBuf) -> bool {
+    path.as_os_str() != "-"
 }
 
-fn seconds() -> impl TypedValueParser<Value = Duration> {
-    clap::value_parser!(u64)
-        .range(1..=3600)
-        .map(Duration::from_secs)
+fn threads(text: &str) -> Result<usize, String> {
+    number(text, "", 64)
+}
+
+fn rate(text: &str) -> Result<u32, String> {
+    number(text, "", 10_000)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    number(text, " of seconds", 3600).map(Duration::from_secs)
+}
+
+/// A number from 1 on, of something.
+fn number<T>(text: &str, of: &str, max: T) -> Result<T, String>
+where
+    T: Copy + Display + From<u8> + FromStr + PartialOrd,
+{
+    let number = text.parse().ok();
+    let number = number.filter(|number| (T::from(1)..=max).contains(number));
+    number.ok_or_else(|| format!("must be a whole number{of} from 1 to {max}"))
 }
 
 /// The name of the program, which is that of the package.

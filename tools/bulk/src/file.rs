@@ -14,8 +14,18 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Fails for a path that leads to a folder, which systems reject in words of
+/// their own, and not all when it is opened.
+pub(crate) fn refuse_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(io::Error::other("it is a folder"));
+    }
+    Ok(())
+}
+
 /// Fails for a path that leads to a folder, a pipe or a device.
 pub(crate) fn require_regular(path: &Path) -> io::Result<()> {
+    refuse_folder(path)?;
     if fs::metadata(path)?.is_file() {
         Ok(())
     } else {

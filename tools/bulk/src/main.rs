@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use crate::cli::{NAME, Options};
+use crate::cli::{NAME, Options, is_named};
 use crate::earlier::{Earlier, Known};
 use crate::input::{Content, Format, Input};
 use crate::progress::{Progress, eprint_line};
@@ -53,6 +53,9 @@ fn main() -> ExitCode {
 
 /// Sets everything up, and runs. An error means that nothing was sent.
 fn start(options: &Options) -> Result<ExitCode, String> {
+    if options.resume.as_ref().is_some_and(|path| !is_named(path)) {
+        return Err("--resume needs a file".to_owned());
+    }
     let (cfg, server) = settings::settings(options)?;
     let path = options.input.as_deref();
     let format = options.format.unwrap_or_else(|| Format::of(path));

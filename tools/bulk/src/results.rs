@@ -13,7 +13,9 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use crate::earlier::{Earlier, Shape};
-use crate::file::{create_private, is_readable_by_others, replace, require_regular, resolve};
+use crate::file::{
+    create_private, is_readable_by_others, refuse_folder, replace, require_regular, resolve,
+};
 use crate::lock;
 use crate::record::Header;
 
@@ -39,6 +41,7 @@ impl Results {
     /// Starts results, in a file that must not have any yet, or in a pipe or
     /// device.
     pub(crate) fn start(path: &Path, header: &Header) -> io::Result<Self> {
+        refuse_folder(path)?;
         if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             let out = OpenOptions::new().append(true).open(path)?;
             return Self::stream(out, header);

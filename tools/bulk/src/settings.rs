@@ -7,6 +7,7 @@ use paywithsoap::testing::TestServer;
 use paywithsoap::{Config, ConfigBuilder, Error, Violation};
 
 use crate::cli::{NAME, Options};
+use crate::file::refuse_folder;
 
 /// The settings of the calls, and the test server if they are for one.
 pub(crate) fn settings(options: &Options) -> Result<(Config, Option<TestServer>), String> {
@@ -22,7 +23,8 @@ pub(crate) fn settings(options: &Options) -> Result<(Config, Option<TestServer>)
         (builder, None)
     };
     if let Some(path) = &options.ca {
-        let pem = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let pem = refuse_folder(path).and_then(|()| fs::read(path));
+        let pem = pem.map_err(|error| format!("--ca {}: {error}", path.display()))?;
         builder = builder.root_certificates(pem);
     }
     let cfg = builder
@@ -31,14 +33,21 @@ pub(crate) fn settings(options: &Options) -> Result<(Config, Option<TestServer>)
         // The run tries again by itself, so that one pause is for all threads.
         .max_retries(0)
         .build()
-        .map_err(|error| wrong(&error))?;
+        .map_err(|error| wrong(&error, options))?;
     Ok((cfg, server))
 }
 
 /// What is wrong with the settings.
-fn wrong(error: &Error) -> String {
+fn wrong(error: &Error, options: &Options) -> String {
     let violations = error.violations();
-    let texts: Vec<_> = violations.iter().map(Violation::to_string).collect();
+    let text = |violation: &Violation| {
+        let text = violation.to_string();
+        match (&options.ca, text.strip_prefix("root_certificates ")) {
+            (Some(path), Some(rule)) => format!("--ca {}: {rule}", path.display()),
+            _ => text,
+        }
+    };
+    let texts: Vec<_> = violations.iter().map(text).collect();
     let mut message = texts.join("; ");
     let is_key = |violation: &Violation| violation.field() == KEY;
     if !has_key() && violations.iter().any(is_key) {

@@ -34,12 +34,23 @@ fn help_fits_a_terminal_and_names_what_matters() {
 fn wrong_options_start_nothing() {
     let bench = Bench::new("wrong_options");
     bench.write_input(&lines(3, 3, 1));
+    let threads = "'--threads <N>': must be a whole number from 1 to 64\n";
     for (args, message) in [
-        (&["--threads", "0"][..], "0 is not in 1..=64"),
-        (&["--threads", "65"], "65 is not in 1..=64"),
-        (&["--threads", "four"], "invalid digit found in string"),
-        (&["--rate", "0"], "0 is not in 1..=10000"),
-        (&["--timeout", "0"], "0 is not in 1..=3600"),
+        (&["--threads", "0"][..], threads),
+        (&["--threads", "65"], threads),
+        (&["--threads", "four"], threads),
+        (
+            &["--rate", "10001"],
+            "'--rate <N>': must be a whole number from 1 to 10000\n",
+        ),
+        (
+            &["--timeout", "1.5"],
+            "'--timeout <SECONDS>': must be a whole number of seconds from 1 to 3600\n",
+        ),
+        (
+            &["--resume", "-"],
+            "paywithsoap-bulk: --resume needs a file\n",
+        ),
         (&["--format", "xml"], "invalid value 'xml' for '--format"),
         (&["--dry-run", "--test-server"], "cannot be used with"),
         (&["--results", "a", "--resume", "b"], "cannot be used with"),
@@ -158,11 +169,11 @@ fn a_wrong_ca_file_starts_nothing() {
     let ca = bench.folder.join("ca.pem");
     let args = ["--ca", ca.to_str().unwrap()];
     let said = stderr(&bench.expect(2, &args));
-    let start = format!("paywithsoap-bulk: {}: ", ca.display());
+    let start = format!("paywithsoap-bulk: --ca {}: ", ca.display());
     assert!(said.starts_with(&start), "{said}");
     fs::write(&ca, "no certificate").unwrap();
     let said = stderr(&bench.expect(2, &args));
-    assert!(said.contains("root_certificates must hold"), "{said}");
+    assert!(said.starts_with(&format!("{start}must hold ")), "{said}");
     assert_eq!(bench.server.requests().len(), 0);
 }
 
@@ -194,4 +205,24 @@ fn a_timeout_ends_a_call() {
     args.extend(["--timeout", "1"]);
     bench.expect(1, &args);
     assert_eq!(bench.outcomes(), ["unknown"]);
+}
+
+#[test]
+fn a_folder_is_no_file() {
+    let bench = Bench::new("a_folder");
+    bench.write_input(&lines(3, 3, 1));
+    let folder = bench.folder.to_str().unwrap();
+    for (args, name) in [
+        (&["--results", folder][..], folder),
+        (&["--resume", folder], folder),
+        (&["--dry-run", "--resume", folder], folder),
+        (&["--ca", folder], &format!("--ca {folder}")),
+    ] {
+        let message = format!("paywithsoap-bulk: {name}: it is a folder\n");
+        assert_eq!(stderr(&bench.expect(2, args)), message);
+    }
+    let output = bench.command().arg(folder).output().unwrap();
+    let message = format!("paywithsoap-bulk: {folder}: it is a folder\n");
+    assert_eq!(stderr(&output), message);
+    assert_eq!(bench.server.requests().len(), 0);
 }
