@@ -35,8 +35,9 @@ impl Columns {
         let cells = cells(text, b',')?;
         let (expected, found) = (self.0.len(), cells.len());
         if found != expected {
+            let cells = if found == 1 { "cell" } else { "cells" };
             return Err(format!(
-                "the line has {found} cells, and the header {expected}"
+                "the line has {found} {cells}, and the header has {expected}"
             ));
         }
         if cells.iter().all(str::is_empty) {
@@ -91,7 +92,7 @@ fn cells(text: &str, delimiter: u8) -> Result<StringRecord, String> {
     let is_closed = read.and_then(|_| reader.read_record(&mut end));
     match is_closed {
         Ok(true) => Ok(cells),
-        Ok(false) => Err("a quote is not closed on this line".to_owned()),
+        Ok(false) => Err(UNCLOSED_QUOTE.to_owned()),
         Err(_) => Err("the line is not CSV".to_owned()),
     }
 }
@@ -111,18 +112,33 @@ fn unknown_column(header: &str, number: usize, name: &str) -> String {
     if header.contains('\r') {
         return "the lines end in a bare carriage return: save the file with LF or CRLF".to_owned();
     }
-    let spelt = name.to_lowercase().replace([' ', '-'], "_");
-    match NAMES.into_iter().find(|known| *known == spelt) {
-        Some(known) => format!("column {number} of the header must be spelt {known}"),
-        None => format!(
-            "column {number} of the header is none of {}: is the header row missing?",
-            NAMES.join(", ")
-        ),
+    if let Some(known) = similar(name) {
+        return format!("column {number} of the header must be spelt {known}");
+    }
+    let names = NAMES.join(", ");
+    let cells = cells(header, b',').unwrap_or_default();
+    if cells.iter().any(|cell| similar(cell).is_some()) {
+        format!("column {number} of the header must be one of {names}")
+    } else {
+        format!("column {number} of the header is none of {names}: is the header row missing?")
     }
 }
 
-/// The columns that there are.
-const NAMES: [&str; 6] = [
+/// The column that a header's cell names, however it is spelt.
+fn similar(cell: &str) -> Option<&'static str> {
+    let letters = |name: &str| {
+        name.replace(|c: char| !c.is_alphanumeric(), "")
+            .to_lowercase()
+    };
+    let cell = letters(cell);
+    NAMES.into_iter().find(|name| letters(name) == cell)
+}
+
+pub(crate) const UNCLOSED_QUOTE: &str =
+    "a quote is not closed on this line: a cell cannot have a line break";
+
+/// The columns that there are, and the keys in JSON Lines: the id, then the fields.
+pub(crate) const NAMES: [&str; 6] = [
     "id",
     "email",
     "first_name",
@@ -150,22 +166,32 @@ mod tests {
 
     #[test]
     fn wrong_headers_have_a_hint() {
-        let none = "is none of id, email, first_name, last_name, phone_number, date_of_birth: \
-                    is the header row missing?";
+        let names = "id, email, first_name, last_name, phone_number, date_of_birth";
         for (header, message) in [
             ("email", "the header has no column id"),
             ("id,email,id", "the header has column id twice"),
             ("id, email,email ", "the header has column email twice"),
-            ("id,E-Mail", &format!("column 2 of the header {none}")),
+            ("id,E-Mail", "column 2 of the header must be spelt email"),
+            (
+                "id,FirstName",
+                "column 2 of the header must be spelt first_name",
+            ),
             (
                 "id,First Name",
                 "column 2 of the header must be spelt first_name",
             ),
             ("ID,email", "column 1 of the header must be spelt id"),
-            ("id,,email", &format!("column 2 of the header {none}")),
+            (
+                "id,,email",
+                &format!("column 2 of the header must be one of {names}"),
+            ),
+            (
+                "name,ID",
+                &format!("column 1 of the header must be one of {names}"),
+            ),
             (
                 "cus_1,jane@example.com",
-                &format!("column 1 of the header {none}"),
+                &format!("column 1 of the header is none of {names}: is the header row missing?"),
             ),
             (
                 "id;email",
@@ -179,7 +205,7 @@ mod tests {
                 "id,email\rcus_1,a@x.example",
                 "the lines end in a bare carriage return: save the file with LF or CRLF",
             ),
-            ("id,\"email", "a quote is not closed on this line"),
+            ("id,\"email", UNCLOSED_QUOTE),
         ] {
             let read = Columns::from_header(header).map(|columns| columns.0);
             assert_eq!(read, Err(message.to_owned()), "{header}");
@@ -205,17 +231,12 @@ mod tests {
             ("a@x.example,,Doe", "id is missing"),
             (
                 "a@x.example,cus_1",
-                "the line has 2 cells, and the header 3",
+                "the line has 2 cells, and the header has 3",
             ),
-            ("a,cus_1,b,", "the line has 4 cells, and the header 3"),
-            (
-                r#"a@x.example,cus_1,"Doe"#,
-                "a quote is not closed on this line",
-            ),
-            (
-                r#""a@x.example,cus_1,Doe"#,
-                "a quote is not closed on this line",
-            ),
+            ("a", "the line has 1 cell, and the header has 3"),
+            ("a,cus_1,b,", "the line has 4 cells, and the header has 3"),
+            (r#"a@x.example,cus_1,"Doe"#, UNCLOSED_QUOTE),
+            (r#""a@x.example,cus_1,Doe"#, UNCLOSED_QUOTE),
         ] {
             assert_eq!(read(row).err().as_deref(), Some(message), "{row}");
         }

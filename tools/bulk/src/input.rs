@@ -10,6 +10,7 @@ use paywithsoap::{Config, CustomerPatch, Error, update_customer};
 use sha2::{Digest, Sha256};
 
 use crate::csv::{self, Columns};
+use crate::file::refuse_folder;
 use crate::jsonl;
 use crate::lines::{BadText, Lines};
 
@@ -31,6 +32,9 @@ pub(crate) struct Line {
 pub(crate) enum Content {
     /// The line is no update, and why.
     Bad(String),
+    /// The same, below a bad line whose quote is not closed: it may be the rest
+    /// of that one.
+    BadRest(String),
     /// Id or fields are not of their formats.
     Invalid {
         id: String,
@@ -55,6 +59,8 @@ pub(crate) struct Input {
     parser: Parser,
     /// The line that was read to see whether the start looks right.
     first: Option<Line>,
+    /// The last line was one whose quote is not closed, or the rest of it.
+    is_quoted: bool,
     /// Settings with which a call checks its input, and goes no further.
     check_only: Config,
 }
@@ -70,11 +76,8 @@ impl Input {
     pub(crate) fn open(path: Option<&Path>, format: Format) -> Result<Self, String> {
         let reader: Box<dyn BufRead + Send> = match path {
             Some(path) => {
-                let file = File::open(path).map_err(|error| error.to_string())?;
-                if file.metadata().is_ok_and(|file| file.is_dir()) {
-                    return Err("it is a folder".to_owned());
-                }
-                Box::new(BufReader::new(file))
+                let file = refuse_folder(path).and_then(|()| File::open(path));
+                Box::new(BufReader::new(file.map_err(|error| error.to_string())?))
             }
             None => Box::new(BufReader::new(io::stdin())),
         };
@@ -86,7 +89,9 @@ impl Input {
         let first = lines.next().map_err(|error| error.to_string())?;
         let is_json = |text: &str| text.trim_ascii_start().starts_with('{');
         let (parser, line) = match (format, first) {
-            (_, Some((_, Err(BadText::Utf16)))) => return Err(BadText::Utf16.message()),
+            (_, Some((_, Err(bad @ (BadText::Spreadsheet | BadText::Utf16))))) => {
+                return Err(bad.message());
+            }
             (Format::Csv, Some((_, Ok(text)))) if is_json(text) => {
                 return Err("it looks like JSON Lines: try --format jsonl".to_owned());
             }
@@ -114,6 +119,7 @@ impl Input {
             lines,
             parser,
             first: None,
+            is_quoted: false,
             check_only,
         };
         input.first = line.and_then(|(number, text)| {
@@ -129,9 +135,20 @@ impl Input {
             return Ok(Some(line));
         }
         while let Some((number, text)) = self.lines.next()? {
-            if let Some(line) = line_of(&self.parser, &self.check_only, number, text) {
-                return Ok(Some(line));
-            }
+            let Some(Line { number, content }) =
+                line_of(&self.parser, &self.check_only, number, text)
+            else {
+                continue;
+            };
+            let content = match content {
+                Content::Bad(reason) if self.is_quoted => Content::BadRest(reason),
+                content => {
+                    let unclosed = csv::UNCLOSED_QUOTE;
+                    self.is_quoted = matches!(&content, Content::Bad(reason) if reason == unclosed);
+                    content
+                }
+            };
+            return Ok(Some(Line { number, content }));
         }
         Ok(None)
     }

@@ -10,6 +10,8 @@ use serde::de::{
 use serde_json::Value;
 use serde_json::error::Category;
 
+use crate::csv::NAMES;
+
 /// Reads a line: its id and what it changes.
 pub(crate) fn read(text: &str) -> Result<(String, CustomerPatch), String> {
     let text = text.trim_ascii();
@@ -59,8 +61,7 @@ impl<'de> Visitor<'de> for UpdateVisitor {
     }
 }
 
-/// An object without its `id`, so that the patch reads all others and rejects
-/// what it does not know.
+/// An object without its `id`, so that the patch reads all others.
 struct WithoutId<'a, A> {
     map: A,
     id: &'a mut Option<String>,
@@ -75,6 +76,12 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutId<'_, A> {
     ) -> Result<Option<K::Value>, A::Error> {
         while let Some(key) = self.map.next_key::<String>()? {
             if key != "id" {
+                // The patch's own words do not know of the id.
+                if !NAMES.contains(&&*key) {
+                    let names = NAMES[1..].join(", ");
+                    let message = format!("besides id, a field must be one of {names}");
+                    return Err(A::Error::custom(message));
+                }
                 let key: StringDeserializer<A::Error> = key.into_deserializer();
                 return seed.deserialize(key).map(Some);
             }

@@ -13,6 +13,8 @@ pub(crate) struct Lines<R> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum BadText {
     NotUtf8,
+    /// The first line starts as .xlsx and .ods files do.
+    Spreadsheet,
     TooLong,
     /// The first line is UTF-16, and so all others are.
     Utf16,
@@ -41,6 +43,9 @@ impl<R: BufRead> Lines<R> {
             self.number += 1;
             let is_first = self.number == 1;
             let has_end = self.bytes.last() == Some(&b'\n');
+            if is_first && self.bytes.starts_with(ZIP) {
+                return Ok(Some((self.number, Err(BadText::Spreadsheet))));
+            }
             if is_first && is_utf16(&self.bytes) {
                 return Ok(Some((self.number, Err(BadText::Utf16))));
             }
@@ -69,6 +74,7 @@ impl BadText {
     pub(crate) fn message(self) -> String {
         match self {
             Self::NotUtf8 => "the line is not UTF-8".to_owned(),
+            Self::Spreadsheet => "it is a spreadsheet: save it as CSV".to_owned(),
             Self::TooLong => format!("the line is longer than {MAX_LINE_SIZE} bytes"),
             Self::Utf16 => "the input is UTF-16: save it as UTF-8".to_owned(),
         }
@@ -106,6 +112,9 @@ fn is_utf16(bytes: &[u8]) -> bool {
 /// The longest line that is read: five fields of the greatest length, escaped,
 /// need less than a quarter of it.
 pub(crate) const MAX_LINE_SIZE: usize = 64 * 1024;
+
+/// The start of an archive, which .xlsx and .ods files are.
+const ZIP: &[u8] = b"PK\x03\x04";
 
 const BOM: &[u8] = "\u{FEFF}".as_bytes();
 

@@ -87,6 +87,11 @@ impl Run {
         let number = line.number;
         let found = match line.content {
             Content::Bad(reason) => Err(LineResult::bad_line(number, &reason)),
+            // Shown already, by the line that it may be the rest of.
+            Content::BadRest(reason) => Err(LineResult {
+                problem: None,
+                ..LineResult::bad_line(number, &reason)
+            }),
             Content::Invalid { id, error } => Err(LineResult::failed(number, &id, None, &error)),
             Content::Update(update) if !self.sends => Err(LineResult::would_send(number, &update)),
             Content::Update(update) => Ok(update),

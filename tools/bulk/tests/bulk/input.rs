@@ -31,7 +31,8 @@ fn every_line_has_a_result_in_input_order() {
     let output = bench.expect(1, &["--with-customer"]);
     let results = records(&output.stdout);
     let found: Vec<_> = results.iter().map(brief).collect();
-    let rule = "a key must be one of email, first_name, last_name, phone_number, date_of_birth";
+    let rule = "besides id, a field must be one of email, first_name, last_name, \
+        phone_number, date_of_birth";
     let bad = |line: u64, message| (line, json!(null), "bad_line", message);
     assert_eq!(
         found,
@@ -127,15 +128,15 @@ fn csv_rows_are_updates() {
             (2, "applied", ""),
             (5, "applied", ""),
             (6, "not_applied", results[2]["message"].as_str().unwrap()),
-            (7, "bad_line", "the line has 2 cells, and the header 3"),
-            (8, "bad_line", "the line has 4 cells, and the header 3"),
+            (7, "bad_line", "the line has 2 cells, and the header has 3"),
+            (8, "bad_line", "the line has 4 cells, and the header has 3"),
             (9, "bad_line", "id is missing"),
             (
                 10,
                 "not_applied",
                 "not applied: patch must set at least one field"
             ),
-            (11, "bad_line", "a quote is not closed on this line"),
+            (11, "bad_line", UNCLOSED_QUOTE),
             (12, "applied", ""),
         ]
     );
@@ -163,6 +164,39 @@ fn a_stray_quote_costs_one_row() {
         .collect();
     assert_eq!(bad, [3]);
     assert_eq!(results.len(), 500);
+}
+
+#[test]
+fn a_line_break_is_shown_once() {
+    let bench = Bench::csv("a_line_break");
+    let text = "id,last_name,email\n\
+        cus_a,\"Doe\nJr.\",a@x.example\n\
+        cus_a,Doe,b@x.example\n\
+        cus_a,Doe\n";
+    fs::write(&bench.input, text).unwrap();
+    let output = bench.expect(1, &["--threads", "1"]);
+    let lines: Vec<_> = records(&output.stdout)
+        .iter()
+        .map(|record| (record["line"].as_u64().unwrap(), record["outcome"].clone()))
+        .collect();
+    let bad = json!("bad_line");
+    let expected = [
+        (2, bad.clone()),
+        (3, bad.clone()),
+        (4, json!("applied")),
+        (5, bad),
+    ];
+    assert_eq!(lines, expected);
+    let said = stderr(&output);
+    let said: Vec<_> = said.lines().take(3).collect();
+    assert_eq!(
+        said[..2],
+        [
+            format!("line 2: bad line: {UNCLOSED_QUOTE}"),
+            "line 5: bad line: the line has 2 cells, and the header has 3".to_owned(),
+        ]
+    );
+    assert!(said[2].starts_with("4 lines for "), "{}", said[2]);
 }
 
 #[test]
@@ -238,6 +272,16 @@ fn a_wrong_start_is_an_error_with_a_hint() {
             "it looks like CSV: try --format csv",
         ),
         ("csv", Vec::new(), "it is empty, and has no header"),
+        (
+            "csv",
+            b"PK\x03\x04\x14\0\x06\0\x08\0".to_vec(),
+            "it is a spreadsheet: save it as CSV",
+        ),
+        (
+            "jsonl",
+            b"PK\x03\x04\n".to_vec(),
+            "it is a spreadsheet: save it as CSV",
+        ),
     ] {
         fs::write(&bench.input, input).unwrap();
         let mut args = bench.results_args();
@@ -330,6 +374,8 @@ fn standard_error_holds_no_personal_data() {
         assert!(!said.contains(secret), "{said}");
     }
 }
+
+const UNCLOSED_QUOTE: &str = "a quote is not closed on this line: a cell cannot have a line break";
 
 fn fields(record: &Value) -> Vec<&str> {
     let violations = record["violations"].as_array().unwrap().iter();
