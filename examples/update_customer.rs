@@ -63,30 +63,40 @@ fn main() -> ExitCode {
     // A URL without a key is a mistake, which the settings report.
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_real = is_set("SOAP_API_KEY") || is_set("SOAP_API_URL");
-    match (is_real, args.dry_run) {
-        (true, true) => dry_run(Some(ConfigBuilder::from_env().build()), &args),
-        (true, false) => run(ConfigBuilder::from_env().build(), &args, ""),
-        (false, true) => dry_run(None, &args),
-        (false, false) => match TestServer::start() {
-            Ok(server) => {
-                let url = server.base_url();
-                eprintln!("SOAP_API_KEY is not set: using a test server at {url}");
-                let note = " (a test server: nothing real was changed)";
-                run(server.config().build(), &args, note)
-            }
-            Err(error) => failed(&format!("no test server: {error}")),
+    let cfg = if is_real {
+        ConfigBuilder::from_env().build()
+    } else {
+        // For the URL of the sandbox; nothing is sent with it.
+        Config::builder("unused").build()
+    };
+    let violations = violations(cfg.as_ref().err(), &args);
+    match cfg {
+        Ok(cfg) if violations.is_empty() => match (args.dry_run, is_real) {
+            (true, _) => dry_run(&cfg, &args),
+            (false, true) => run(&cfg, &args, ""),
+            (false, false) => rehearse(&args),
         },
+        Ok(_) | Err(_) => wrong_input(&violations),
+    }
+}
+
+/// Makes the call to a test server.
+fn rehearse(args: &Args) -> ExitCode {
+    let server = match TestServer::start() {
+        Ok(server) => server,
+        Err(error) => return failed(&format!("no test server: {error}")),
+    };
+    let url = server.base_url();
+    eprintln!("SOAP_API_KEY is not set: using a test server at {url}");
+    match server.config().build() {
+        Ok(cfg) => run(&cfg, args, " (a test server: nothing real was changed)"),
+        Err(error) => failed(&error),
     }
 }
 
 /// Makes the call. The last line names the API, with a note.
-fn run(cfg: Result<Config, Error>, args: &Args, note: &str) -> ExitCode {
-    let violations = violations(cfg.as_ref().err(), args);
-    let cfg = match cfg {
-        Ok(cfg) if violations.is_empty() => cfg,
-        Ok(_) | Err(_) => return wrong_input(&violations),
-    };
-    let code = update(&cfg, args);
+fn run(cfg: &Config, args: &Args, note: &str) -> ExitCode {
+    let code = update(cfg, args);
     eprintln!("API: {}{note}", cfg.base_url());
     code
 }
@@ -118,13 +128,12 @@ fn update(cfg: &Config, args: &Args) -> ExitCode {
     }
 }
 
-fn dry_run(cfg: Option<Result<Config, Error>>, args: &Args) -> ExitCode {
-    let cfg = cfg.transpose();
-    let violations = violations(cfg.as_ref().err(), args);
-    let (Ok(cfg), Ok(json), []) = (cfg, args.patch.to_json(), &violations[..]) else {
-        return wrong_input(&violations);
+fn dry_run(cfg: &Config, args: &Args) -> ExitCode {
+    let json = match args.patch.to_json() {
+        Ok(json) => json,
+        Err(error) => return wrong_input(&[error]),
     };
-    let base_url = cfg.as_ref().map_or("", Config::base_url);
+    let base_url = cfg.base_url();
     eprintln!("not sent: PATCH {base_url}/api/v1/customers/{}", args.id);
     printed(print(&json))
 }
@@ -158,6 +167,7 @@ fn parse(mut parser: Parser) -> Result<Option<Args>, lexopt::Error> {
             Arg::Long("phone-number") => patch = patch.phone_number(parser.value()?.string()?),
             Arg::Long("date-of-birth") => patch = patch.date_of_birth(parser.value()?.string()?),
             Arg::Long("from") if from.is_none() => from = Some(parser.value()?),
+            Arg::Long("from") => return Err("--from is given twice".into()),
             Arg::Long("dry-run") => dry_run = true,
             Arg::Long("help") | Arg::Short('h') => return Ok(None),
             Arg::Value(value) if id.is_none() => id = Some(value.string()?),
@@ -168,9 +178,13 @@ fn parse(mut parser: Parser) -> Result<Option<Args>, lexopt::Error> {
         if !patch.is_empty() {
             return Err("--from must be the only source of fields".into());
         }
-        patch = read_patch(&file).map_err(|error| format!("--from: {error}"))?;
-    } else if id.is_none() && patch.is_empty() {
-        // With an id but no field, the sample would be a surprise.
+        let name = file.display();
+        patch = read_patch(&file).map_err(|error| format!("--from {name}: {error}"))?;
+    } else if patch.is_empty() {
+        if id.is_some() {
+            // The sample would be a surprise.
+            return Err("give at least one field, like --email".into());
+        }
         patch = patch.first_name("Jane").phone_number("5551234567");
     }
     Ok(Some(Args {
