@@ -8,14 +8,16 @@
 //! ```
 
 use std::error::Error;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::ExitCode;
+use std::sync::Mutex;
 use std::thread;
 
 use paywithsoap::testing::TestServer;
 use paywithsoap::{Config, CustomerPatch, update_customer};
 use serde_json::{Map, Value};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     let server = TestServer::start()?;
     let cfg = match std::env::var_os("SOAP_API_KEY") {
         Some(key) if !key.is_empty() => Config::from_env()?,
@@ -23,28 +25,38 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     eprintln!("API: {}", cfg.base_url());
     // A line for whichever thread is free.
-    let next_line = || io::stdin().lock().split(b'\n').next();
-    let work = || -> io::Result<()> {
-        while let Some(line) = next_line().transpose()? {
+    let lines = Mutex::new((1..).zip(BufReader::new(io::stdin()).split(b'\n')));
+    let next_line = || lines.lock().expect("no thread panics").next();
+    let work = || -> io::Result<usize> {
+        let mut failures = 0;
+        while let Some((number, line)) = next_line() {
+            let line = line?;
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
             match update(&cfg, &line) {
-                Ok(id) => writeln!(io::stdout(), "{id}: applied")?,
-                Err(error) => writeln!(io::stderr(), "{error}")?,
+                Ok(id) => writeln!(io::stdout(), "line {number}: {id}: applied")?,
+                Err(error) => {
+                    failures += 1;
+                    writeln!(io::stderr(), "line {number}: {error}")?;
+                }
             }
         }
-        Ok(())
+        Ok(failures)
     };
-    thread::scope(|scope| {
+    let failures: io::Result<usize> = thread::scope(|scope| {
         let threads = [(); 4].map(|()| scope.spawn(work));
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().expect("no thread panics"))
-    })?;
-    Ok(())
+        let threads = threads.into_iter();
+        threads.map(|t| t.join().expect("no thread panics")).sum()
+    });
+    Ok(ExitCode::from(u8::from(failures? > 0)))
 }
 
 fn update(cfg: &Config, line: &[u8]) -> Result<String, Box<dyn Error>> {
-    let mut fields: Map<String, Value> = serde_json::from_slice(line)?;
-    let id = fields.remove("id").unwrap_or_default();
+    // serde_json's own words count lines from here, and may quote a value.
+    let fields = serde_json::from_slice(line).map_err(|_| "the line must be a JSON object")?;
+    let mut fields: Map<String, Value> = fields;
+    let id = fields.remove("id").ok_or("id is missing")?;
     let id = id.as_str().ok_or("id must be a string")?;
     let patch: CustomerPatch = serde_json::from_value(fields.into())?;
     let customer = update_customer(cfg, id, &patch).map_err(|error| format!("{id}: {error}"))?;
