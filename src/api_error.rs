@@ -102,6 +102,7 @@ impl ApiError {
     /// Reads a body. One of no known shape, or no JSON at all, has no message.
     /// `secrets` have the names that were sent.
     pub(crate) fn read(status: u16, body: &str, secrets: &[Secret<'_>]) -> Self {
+        // Some servers put a byte order mark before UTF-8; JSON has none.
         let body = body.strip_prefix('\u{FEFF}').unwrap_or(body);
         let body = serde_json::from_str(body).unwrap_or(Value::Nothing);
         let error = body.get("error");
@@ -190,6 +191,7 @@ fn push_error(errors: &mut Vec<FieldError>, field: Field, message: &str) {
         Some((named, rest)) if named == field => rest,
         _ => message,
     };
+    // A body of 64 KiB has room for 30,000.
     if errors.len() < MAX_FIELD_ERRORS {
         errors.push(FieldError {
             field: field.name(),
@@ -203,6 +205,7 @@ fn name_fields(message: Option<String>, errors: &[FieldError]) -> Option<String>
     if errors.is_empty() {
         return message;
     }
+    // `Date of birth is invalid` names `date_of_birth`.
     let spaced = |text: &str| text.to_ascii_lowercase().replace('_', " ");
     let named = message.as_deref().map(spaced).unwrap_or_default();
     let unnamed: Vec<_> = Field::ALL

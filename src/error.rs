@@ -323,6 +323,7 @@ fn causes(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What `fn main() -> Result<(), Error>` prints.
         write!(f, "{self}")?;
         causes(self).try_for_each(|cause| write!(f, "\ncaused by: {cause}"))
     }

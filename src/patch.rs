@@ -134,6 +134,7 @@ impl CustomerPatch {
         if !violations.is_empty() {
             return Err(violations);
         }
+        // The one way to JSON: an unchecked value cannot be sent.
         Ok(serde_json::to_string(&Body(self)).expect("strings under string keys are always JSON"))
     }
 
@@ -277,6 +278,7 @@ impl<'de> Visitor<'de> for PatchVisitor {
                 let is_number = key == NUMBER_KEY;
                 de::Error::custom(if is_number { NO_MAP } else { UNKNOWN_KEY })
             })?;
+            // Which of the two was meant cannot be told.
             if patch.slot(field).is_some() {
                 return Err(de::Error::custom(format_args!(
                     "{} is set twice",

@@ -43,6 +43,7 @@ impl Pool {
 impl<C> Pool<C> {
     fn take_at(&self, now: Instant, process: u32) -> Option<C> {
         let mut idle = self.lock();
+        // The newest is the likeliest to be open still.
         let newest = idle.pop_back()?;
         if newest.process == process && !newest.is_expired(now) {
             return Some(newest.connection);
@@ -57,6 +58,7 @@ impl<C> Pool<C> {
     fn put_at(&self, connection: C, process: u32, since: Instant) {
         let mut idle = self.lock();
         let expired = idle.partition_point(|idle| idle.is_expired(since));
+        // Expired ones are closed here, since nothing else looks at them.
         let surplus = (idle.len() + 1).saturating_sub(MAX_IDLE);
         let useless: Vec<_> = idle.drain(..expired.max(surplus)).collect();
         idle.push_back(Idle {

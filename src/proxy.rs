@@ -35,6 +35,7 @@ pub(crate) fn from_env(
     {
         return Ok(None);
     }
+    // Only now: what is not used cannot be wrong.
     match proxy.into_string() {
         Ok(proxy) => check(name, &proxy).map(Some),
         Err(_) => Err(Violation::new(name, NOT_UTF8)),

@@ -76,6 +76,7 @@ pub(crate) fn is_transient_proxy_status(status: u16) -> bool {
 /// min(8 s, 0.5 s * 2^(attempt - 1)) times a factor in [0.5, 1] that `jitter`
 /// chooses, and never less than `retry_after`.
 pub(crate) fn delay(attempt: u32, jitter: u32, retry_after: Option<Duration>) -> Duration {
+    // Five attempts reach the most; the shift must not overflow.
     let doublings = attempt.saturating_sub(1).min(4);
     let full = Duration::from_millis(500 << doublings).min(Duration::from_secs(8));
     let half = full / 2;

@@ -64,10 +64,12 @@ mod backend {
         system_roots: bool,
     ) -> ConfigBuilder<AgentScope> {
         let roots = match roots {
+            // Instead of any others: whoever gives roots wants no more to be trusted.
             Some(roots) => roots,
             None if IS_RUSTLS && !system_roots => RootCerts::WebPki,
             None => RootCerts::PlatformVerifier,
         };
+        // Always said: ureq panics where its default is not among the features.
         let provider = if IS_RUSTLS {
             TlsProvider::Rustls
         } else {

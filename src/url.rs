@@ -80,6 +80,7 @@ pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
                     and is for localhost, 127.0.0.0/8 and [::1] only",
         );
     }
+    // As the API's page and other clients write it; the client adds the path itself.
     let path = path.trim_end_matches('/');
     let path = path
         .strip_suffix("/api/v1")
@@ -112,6 +113,7 @@ pub(crate) fn proxy(value: &str) -> Result<Url, Rule> {
     }
     let (tls, rest) = match scheme(value) {
         Some(found) => found,
+        // As most programs read the variables: `proxy.example:3128` is http.
         None if !value.contains("://") => (false, value),
         None if value
             .get(..5)
@@ -216,6 +218,7 @@ fn check_path(path: &str) -> Result<(), Rule> {
     if !path.bytes().all(is_path_byte) || !percent_encoded(path) {
         return Err("must have a path of URL characters, all others %-encoded");
     }
+    // A gateway would resolve them, and the request would go to another path.
     let dots = |segment: &str| {
         matches!(
             segment.to_ascii_lowercase().replace("%2e", ".").as_str(),

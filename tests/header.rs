@@ -280,3 +280,21 @@ fn no_header_goes_to_a_proxy() {
 fn patch() -> CustomerPatch {
     CustomerPatch::new().first_name("Jane")
 }
+
+#[test]
+fn a_test_request_shows_no_value() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().header("x-gateway-token", "S3CRET-token");
+    let patch = CustomerPatch::new().first_name("Jane");
+    update_customer(&cfg.build().unwrap(), ID, &patch).unwrap();
+    let [request] = &server.requests()[..] else {
+        panic!("one request")
+    };
+    let sent = ("x-gateway-token".into(), "S3CRET-token".into());
+    assert!(request.headers.contains(&sent));
+    let shown = format!("{request:?}");
+    assert!(shown.contains("x-gateway-token"), "{shown}");
+    for secret in ["S3CRET", server.api_key(), "Jane"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}

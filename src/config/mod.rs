@@ -194,6 +194,7 @@ impl Config {
         let values = values.filter_map(|(_, value)| Some(("header", value.to_str().ok()?)));
         [("api_key", self.settings.api_key.as_str())]
             .into_iter()
+            // An empty value would be found everywhere.
             .chain(values.filter(|(_, value)| !value.is_empty()))
     }
 

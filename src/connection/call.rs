@@ -60,6 +60,7 @@ impl Call {
         message: &'static str,
         step: impl FnOnce() -> T,
     ) -> T {
+        // A time that no clock can show is no limit.
         let own = Instant::now().checked_add(timeout);
         let outer = *self.lock();
         if let Some(own) = own {
@@ -91,6 +92,7 @@ impl Call {
         let remaining = state
             .limit
             .map(|limit| limit.saturating_duration_since(Instant::now()));
+        // Zero would mean "no timeout" to the system.
         if remaining == Some(Duration::ZERO) {
             let message = state.timeout_message;
             return Err(io::Error::new(io::ErrorKind::TimedOut, message));

@@ -45,6 +45,7 @@ impl Api {
             _ => return Err(Response::error(404, "Not found", None)),
         };
         let key = request.header("authorization").unwrap_or_default();
+        // Either scheme, as the API is reported to do.
         if key.strip_prefix("Bearer ").unwrap_or(key) != API_KEY {
             let hint = Some("Check your API key");
             return Err(Response::error(401, "Unauthorized", hint));
@@ -53,6 +54,7 @@ impl Api {
             return Err(Response::error(404, "Customer not found", None));
         }
         let media = request.header("content-type").unwrap_or_default();
+        // Without parameters, such as `charset`.
         let media = media.split(';').next().unwrap_or_default().trim();
         if !media.eq_ignore_ascii_case("application/json") {
             let hint = Some("Send application/json");
@@ -76,6 +78,7 @@ impl Api {
             let hint = Some("Set at least one updatable field");
             return Err(Response::error(422, "No updatable field was given", hint));
         }
+        // The first problem alone, as the API's error body has room for one.
         for (name, value) in patch {
             let (label, checked) = match name.as_str() {
                 "email" => ("Email", format::email(value)),
@@ -104,6 +107,7 @@ impl Api {
                 && customer
                     .get(name)
                     .and_then(Value::as_str)
+                    // To most servers, addresses that differ in case are one.
                     .is_some_and(|taken| taken.eq_ignore_ascii_case(value))
         })
     }

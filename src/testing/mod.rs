@@ -204,6 +204,7 @@ impl TestServer {
 
     /// Settings for this server, ready to build.
     pub fn config(&self) -> ConfigBuilder {
+        // Not even a proxy that a later change would use for loopback.
         Config::builder(API_KEY).base_url(&self.base_url).no_proxy()
     }
 
@@ -237,6 +238,7 @@ impl TestServer {
     /// second with `req_2`, and so on.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
+        // Clones: the server goes on while the caller looks at them.
         let state = self.server.state();
         state.requests.iter().map(|r| Request::clone(r)).collect()
     }
@@ -266,9 +268,12 @@ impl fmt::Debug for Request {
         let headers: Vec<_> = self
             .headers
             .iter()
+            // The key, and whatever a caller has set, are secrets.
             .map(|(name, value)| match name.to_ascii_lowercase().as_str() {
-                "authorization" => (name, ".."),
-                _ => (name, value.as_str()),
+                "accept" | "content-length" | "content-type" | "host" | "user-agent" => {
+                    (name, value.as_str())
+                }
+                _ => (name, ".."),
             })
             .collect();
         f.debug_struct("Request")
