@@ -78,7 +78,8 @@ pub struct TestServer {
 
 /// A request that arrived whole.
 ///
-/// Its [`Debug`] shows neither the key nor the body.
+/// Its [`Debug`] shows neither the key nor the body, and no value of a header that a
+/// caller has set.
 ///
 /// # Example
 ///
