@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ fn speed(folder: &Path) -> Result<(), Box<dyn Error>> {
     for _ in 0..ROUNDS {
         let server = Server::start()?;
         let bare = rate(|| server.bare())?;
-        let tool = rate(|| server.tool(folder, &input).map(drop))?;
+        let tool = rate(|| succeeded(server.tool(folder, &input)?.wait()?))?;
         let ratio = tool / bare;
         println!("  bare {bare:.0}, tool {tool:.0}, ratio {ratio:.3}");
         ratios.push(ratio);
@@ -53,7 +53,8 @@ fn memory(folder: &Path) -> Result<(), Box<dyn Error>> {
     println!("peak memory of the tool:");
     for count in [10_000, 1_000_000] {
         let input = write_input(folder, count)?;
-        let peak = Server::start()?.tool(folder, &input)?;
+        let server = Server::start()?;
+        let peak = peak_memory(&mut server.tool(folder, &input)?)?;
         println!("  {count} lines: {peak} kB");
     }
     Ok(())
@@ -123,11 +124,7 @@ impl Server {
             .command(&env::current_exe()?)
             .env(ROLE, "bare")
             .status()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(format!("bare threads ended with {status}").into())
-        }
+        succeeded(status)
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -138,33 +135,43 @@ impl Server {
         command
     }
 
-    /// Runs the tool to its end, and returns its peak memory in kB.
-    fn tool(&self, folder: &Path, input: &Path) -> Result<u64, Box<dyn Error>> {
+    /// Starts the tool.
+    fn tool(&self, folder: &Path, input: &Path) -> io::Result<Child> {
         let results = folder.join("results.jsonl");
         // Absent the first time.
         let _ = fs::remove_file(&results);
-        let mut child = self
-            .command(env!("CARGO_BIN_EXE_paywithsoap-bulk").as_ref())
+        self.command(env!("CARGO_BIN_EXE_paywithsoap-bulk").as_ref())
             .arg("--threads")
             .arg(THREADS.to_string())
             .arg("--results")
             .arg(&results)
             .arg(input)
             .stderr(Stdio::null())
-            .spawn()?;
-        let mut peak = 0;
-        loop {
-            let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
-            let found = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            if let Some(found) = found {
-                peak = found.trim().trim_end_matches(" kB").parse()?;
-            }
-            match child.try_wait()? {
-                Some(status) if status.success() => return Ok(peak),
-                Some(status) => return Err(format!("the tool ended with {status}").into()),
-                None => thread::sleep(Duration::from_millis(2)),
-            }
+            .spawn()
+    }
+}
+
+/// Waits for the end of a process, and returns its peak memory in kB.
+fn peak_memory(child: &mut Child) -> Result<u64, Box<dyn Error>> {
+    let mut peak = 0;
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
+        let found = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        if let Some(found) = found {
+            peak = found.trim().trim_end_matches(" kB").parse()?;
         }
+        match child.try_wait()? {
+            Some(status) => return succeeded(status).map(|()| peak),
+            None => thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+fn succeeded(status: ExitStatus) -> Result<(), Box<dyn Error>> {
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("a process ended with {status}").into())
     }
 }
 

@@ -31,6 +31,8 @@ struct ResultsFile {
     path: PathBuf,
     file: File,
     header: Header,
+    /// Whether this run appends a second part.
+    is_resumed: bool,
 }
 
 impl Results {
@@ -59,7 +61,7 @@ impl Results {
                 "it is not empty: continue it with --resume, or choose another name",
             ));
         }
-        Self::append(path, file, header)
+        Self::append(path, file, header, false)
     }
 
     /// Continues the results of an earlier run.
@@ -71,7 +73,7 @@ impl Results {
         merge(&path, header)?;
         let earlier = Earlier::open(&path, header)?;
         let file = OpenOptions::new().append(true).open(&path)?;
-        Ok((Self::append(path, file, header)?, earlier))
+        Ok((Self::append(path, file, header, true)?, earlier))
     }
 
     /// Writes whole lines, for others to see at once.
@@ -100,7 +102,8 @@ impl Results {
         // Open handles would be in the way of the rename.
         drop(out);
         drop(file.file);
-        if is_complete {
+        // A file of one part is in order already.
+        if is_complete && file.is_resumed {
             merge(&file.path, &file.header)?;
         }
         Ok(())
@@ -116,7 +119,7 @@ impl Results {
         Ok(results)
     }
 
-    fn append(path: PathBuf, file: File, header: &Header) -> io::Result<Self> {
+    fn append(path: PathBuf, file: File, header: &Header, is_resumed: bool) -> io::Result<Self> {
         let is_empty = file.metadata()?.len() == 0;
         let mut results = Self {
             out: Box::new(file.try_clone()?),
@@ -124,6 +127,7 @@ impl Results {
                 path,
                 file,
                 header: header.clone(),
+                is_resumed,
             }),
             is_on_terminal: false,
         };
