@@ -497,11 +497,7 @@ mod pem;
 mod personal_data;
 mod pool;
 mod proxy;
-#[cfg(test)]
-mod proxy_tests;
 mod redact;
-#[cfg(test)]
-mod redact_tests;
 mod resolver;
 mod retry;
 #[cfg(feature = "testing")]

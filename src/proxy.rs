@@ -135,3 +135,7 @@ fn number(digits: &str) -> Option<u16> {
         .all(|b| b.is_ascii_digit())
         .then(|| digits.parse().ok())?
 }
+
+#[cfg(test)]
+#[path = "proxy_tests.rs"]
+mod tests;

@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::proxy::{from_env, is_exempt};
-use crate::url;
+use super::*;
 
 #[test]
 fn an_entry_of_no_proxy_stands_for_what_it_says() {

@@ -203,3 +203,7 @@ const MAX_MESSAGE_CHARS: usize = 300;
 /// body costs no more than a short one. More than are shown, since a label is
 /// shorter than the key that it replaces.
 const MAX_SCANNED_CHARS: usize = 1000;
+
+#[cfg(test)]
+#[path = "redact_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::redact::{Secret, display_message};
+use super::*;
 
 const KEY: &str = "sk.test-8Jw2cQe5Zr";
 const HEADER: &str = "tenant 7";

@@ -264,5 +264,4 @@ impl UreqResolver for Unresolved {
 const BUFFER_SIZE: usize = 16 * 1024;
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;
