@@ -1,7 +1,5 @@
 //! What the environment's proxy variables stand for.
 
-use std::ffi::OsString;
-
 use super::*;
 
 #[test]
