@@ -180,6 +180,42 @@ fn calls_get_its_error_responses() {
 }
 
 #[test]
+fn a_value_is_free_once_no_other_has_it() {
+    let server = start();
+    let cfg = one_attempt(&server);
+    let set = |id: &str, email: &str, phone_number: &str| {
+        let patch = CustomerPatch::new().email(email).phone_number(phone_number);
+        update_customer(&cfg, id, &patch)
+            .map(drop)
+            .map_err(|error| {
+                let message = error.api().unwrap().message();
+                message.unwrap_or_default().to_owned()
+            })
+    };
+    let email_taken = Err("Email has already been taken".to_owned());
+    let phone_taken = Err("Phone number has already been taken".to_owned());
+    // As they are added, nothing is checked.
+    for id in ["cus_1", "cus_2"] {
+        let customer = format!(r#"{{"id":"{id}","email":"a@example.com","tier":"gold"}}"#);
+        server.add_customer(&customer);
+    }
+    assert_eq!(set(ID, "A@example.com", "5550000001"), email_taken);
+    assert_eq!(set("cus_1", "b@example.com", "5550000001"), Ok(()));
+    assert_eq!(set(ID, "a@example.com", "5550000002"), email_taken);
+    // One's own is not taken.
+    assert_eq!(set("cus_2", "A@example.com", "5550000003"), Ok(()));
+    assert_eq!(set("cus_2", "c@example.com", "5550000001"), phone_taken);
+    assert_eq!(set("cus_2", "c@example.com", "5550000003"), Ok(()));
+    assert_eq!(set(ID, "a@example.com", "5550000002"), Ok(()));
+    // One that is replaced frees both.
+    assert_eq!(set(ID, "b@example.com", "5550000002"), email_taken);
+    server.add_customer(r#"{"id":"cus_1","phone_number":5550000003}"#);
+    assert_eq!(set(ID, "b@example.com", "5550000001"), Ok(()));
+    // Values of two fields are not the same, nor is a number a string.
+    assert_eq!(set("cus_2", "5550000001@b.c", "5550000003"), Ok(()));
+}
+
+#[test]
 fn moves_on_an_updated_at_that_lies_ahead() {
     let server = start();
     server.add_customer(r#"{"id":"cus_2","updated_at":"2999-01-01T01:30:00+02:00"}"#);
@@ -225,6 +261,19 @@ fn records_requests_as_they_arrived() {
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(request.headers, headers);
     assert_eq!(request.body, b"\xFF\0z");
+}
+
+#[test]
+fn requests_that_are_cleared_are_forgotten() {
+    let server = start();
+    assert!(update(&server).is_ok());
+    server.clear_requests();
+    assert_eq!(server.requests(), []);
+    let customer = update(&server).unwrap();
+    assert_eq!(customer.request_id(), Some("req_2"));
+    assert_eq!(server.requests().len(), 1);
+    // What they changed stays.
+    assert_eq!(field(&server, "first_name"), "June");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The customers, and the rules of the API.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
@@ -16,16 +17,24 @@ use crate::format;
 /// The only key that is accepted.
 pub(super) const API_KEY: &str = "test-key-8Jw2cQe5Zr";
 
+/// The fields in which no two customers may have the same value.
+const UNIQUE: [&str; 2] = ["email", "phone_number"];
+
 /// The customers, by their ids.
 #[derive(Default)]
 pub(super) struct Api {
     customers: HashMap<String, Map<String, Value>>,
+    /// The ids of those who have a value that no two may have, by its `unique_key`:
+    /// to look at every customer would be slow where there are thousands.
+    owners: HashMap<String, Vec<String>>,
 }
 
 impl Api {
     /// Adds a customer, or replaces the one of the same id.
     pub(super) fn add(&mut self, id: String, customer: Map<String, Value>) {
-        self.customers.insert(id, customer);
+        self.disown(&id);
+        self.customers.insert(id.clone(), customer);
+        self.own(id);
     }
 
     /// The customer as JSON.
@@ -64,12 +73,15 @@ impl Api {
             return Err(Response::error(400, "The body is not a JSON object", None));
         };
         self.check(id, &patch)?;
+        self.disown(id);
         let customer = self.customers.entry(id.to_owned()).or_default();
         customer.extend(patch.into_iter().map(|(name, value)| (name, value.into())));
         let before = customer.get("updated_at").and_then(Value::as_str);
         let updated_at = timestamp(next_update(before, now));
         customer.insert("updated_at".into(), updated_at.into());
-        Ok(to_json(customer))
+        let json = to_json(customer);
+        self.own(id.to_owned());
+        Ok(json)
     }
 
     /// Rejects what the API rejects of a body.
@@ -92,7 +104,7 @@ impl Api {
                 let error = format!("{label} is invalid");
                 return Err(Response::error(422, &error, Some(rule)));
             }
-            if matches!(name.as_str(), "email" | "phone_number") && self.is_taken(id, name, value) {
+            if UNIQUE.contains(&name.as_str()) && self.is_taken(id, name, value) {
                 let error = format!("{label} has already been taken");
                 return Err(Response::error(422, &error, None));
             }
@@ -102,15 +114,40 @@ impl Api {
 
     /// Whether another customer has this value.
     fn is_taken(&self, id: &str, name: &str, value: &str) -> bool {
-        self.customers.iter().any(|(other, customer)| {
-            other != id
-                && customer
-                    .get(name)
-                    .and_then(Value::as_str)
-                    // To most servers, addresses that differ in case are one.
-                    .is_some_and(|taken| taken.eq_ignore_ascii_case(value))
-        })
+        let owners = self.owners.get(&unique_key(name, value));
+        owners.is_some_and(|owners| owners.iter().any(|owner| owner != id))
     }
+
+    /// Takes note of the values of a customer that no two may have.
+    fn own(&mut self, id: String) {
+        for key in self.unique_keys(&id) {
+            self.owners.entry(key).or_default().push(id.clone());
+        }
+    }
+
+    /// Forgets what `own` took note of, before the customer changes.
+    fn disown(&mut self, id: &str) {
+        for key in self.unique_keys(id) {
+            if let Entry::Occupied(mut owners) = self.owners.entry(key) {
+                owners.get_mut().retain(|owner| owner != id);
+                if owners.get().is_empty() {
+                    owners.remove();
+                }
+            }
+        }
+    }
+
+    fn unique_keys(&self, id: &str) -> Vec<String> {
+        let customer = self.customers.get(id);
+        let key = |name| Some(unique_key(name, customer?.get(name)?.as_str()?));
+        UNIQUE.into_iter().filter_map(key).collect()
+    }
+}
+
+/// What two customers with the same value of a field have in common. To most
+/// servers, addresses that differ in case are one.
+fn unique_key(name: &str, value: &str) -> String {
+    format!("{name} {}", value.to_ascii_lowercase())
 }
 
 /// Reads the fields of a body; `None` where it is not a JSON object.

@@ -244,6 +244,12 @@ impl TestServer {
         state.requests.iter().map(|r| Request::clone(r)).collect()
     }
 
+    /// Forgets the requests that arrived so far, which else are kept until the
+    /// server is dropped. Their numbers are not used again.
+    pub fn clear_requests(&self) {
+        self.server.state().requests.clear();
+    }
+
     /// Makes a request go wrong: the next one, or the next after those that
     /// earlier calls of this have made to go wrong.
     pub fn fail_next(&self, fault: Fault) {

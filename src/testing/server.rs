@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) api: Api,
     pub(super) faults: VecDeque<Fault>,
     pub(super) requests: Vec<Arc<Request>>,
+    /// How many requests have arrived, those that were forgotten included.
+    arrived: u64,
     observer: Box<dyn Observer>,
     workers: Vec<Worker>,
     stopping: bool,
@@ -66,6 +68,7 @@ impl Server {
                 api: Api::default(),
                 faults: VecDeque::new(),
                 requests: Vec::new(),
+                arrived: 0,
                 observer,
                 workers: Vec::new(),
                 stopping: false,
@@ -176,15 +179,16 @@ impl Shared {
     }
 
     /// Records a request, and returns its number, counted from 1.
-    fn record(&self, request: &Arc<Request>, fault: Option<&Fault>) -> usize {
+    fn record(&self, request: &Arc<Request>, fault: Option<&Fault>) -> u64 {
         let mut state = self.lock();
         state.observer.arrived(request, fault);
         state.requests.push(Arc::clone(request));
-        state.requests.len()
+        state.arrived += 1;
+        state.arrived
     }
 
     /// Applies a request by the rules of the API.
-    fn response(&self, request: &Request, number: usize) -> Response {
+    fn response(&self, request: &Request, number: u64) -> Response {
         let mut state = self.lock();
         let mut response = match state.api.update(request, SystemTime::now()) {
             Ok(customer) => {
@@ -276,7 +280,7 @@ impl<'a> Connection<'a> {
     fn respond(
         &mut self,
         request: &Request,
-        number: usize,
+        number: u64,
         fault: Option<Fault>,
     ) -> io::Result<bool> {
         let shared = self.shared;
