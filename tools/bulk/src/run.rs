@@ -96,10 +96,12 @@ impl Run {
             Content::Update(update) if !self.sends => Err(LineResult::would_send(number, &update)),
             Content::Update(update) => Ok(update),
         };
-        if let (Some(server), Ok(update)) = (&self.server, &found)
-            && server.customer(&update.id).is_none()
-        {
-            server.add_customer(&json!({ "id": update.id }).to_string());
+        if let (Some(server), Ok(update)) = (&self.server, &found) {
+            if server.customer(&update.id).is_none() {
+                server.add_customer(&json!({ "id": update.id }).to_string());
+            }
+            // Of no use here, and a long input would fill the memory with them.
+            server.clear_requests();
         }
         let mut state = self.lock();
         if state.queue.len() >= WINDOW {
