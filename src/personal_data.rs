@@ -44,11 +44,13 @@ fn email_in(text: &str, run: &Range<usize>) -> Option<Range<usize>> {
         let sign = AT_SIGNS
             .iter()
             .find(|sign| word[at..].starts_with(**sign))?;
+        // Without a local part there is no address: `at @home`.
         (at > 0 || quoted.is_some()).then_some((at, sign.len()))
     })?;
     let start = match quoted {
         Some(start) if at == 0 => start,
         _ => match word[..at].trim_start_matches(is_quote).len() {
+            // HTML's grammar has `'` in a local part, so it may be all of it.
             0 => run.start,
             length => run.start + at - length,
         },
@@ -64,12 +66,14 @@ fn email_in(text: &str, run: &Range<usize>) -> Option<Range<usize>> {
 
 /// Returns the length of `[127.0.0.1]`, if the text starts with such.
 fn domain_literal(text: &str) -> Option<usize> {
+    // An address literal (RFC 5321, 4.1.3); a run ends where a bracket begins.
     let inside = text.strip_prefix('[')?;
     let inside = &inside[..nth_boundary(inside, MAX_EMAIL_CHARS)];
     Some(inside.find(']')? + "[]".len())
 }
 
 fn is_address_char(c: char) -> bool {
+    // Of `mailto:a@b.com,c@d.com` only the two addresses are replaced.
     !c.is_whitespace() && !r#"<>()[]:;,""#.contains(c)
 }
 
@@ -91,6 +95,8 @@ pub(crate) fn find_numbers_and_dates(text: &str, end: usize, spans: &mut Vec<Spa
         if at >= end && (run.digits == 0 || run.digits >= MIN_NUMBER_DIGITS) {
             break;
         }
+        // No date begins within a number or a word: `55512341990-02-13` is one
+        // number, and a date in it could leave its beginning.
         let starts_part = if c.is_numeric() {
             !before.is_numeric()
         } else {
@@ -116,6 +122,7 @@ pub(crate) fn find_numbers_and_dates(text: &str, end: usize, spans: &mut Vec<Spa
             run.add(at..at + c.len_utf8());
         } else {
             run.gap += 1;
+            // "12 of 34 and 56 in 78" is four numbers, and none of them is long.
             if c.is_alphabetic() || run.gap > MAX_NUMBER_GAP {
                 run.end(spans);
             }
@@ -175,9 +182,12 @@ fn date_length(text: &str, follows_number: bool) -> Option<usize> {
         (Month, Short(_), Year | Short(_))
         | (Short(_), Month, Year | Short(_))
         | (Year, Month, Short(_)) => true,
+        // Without signs, `1990 01 31` is found as a number of eight digits.
         (Short(_), Short(_), Year) | (Year, Short(_), Short(_)) => by_signs,
         (Short(a @ 1..=31), Short(b @ 1..=31), Short(_)) => {
             let is_alone = !follows_number && !separator(after).0;
+            // One of the two is a month, and which one depends on the country. A
+            // year of one digit is none: `1.2.3` is a version.
             by_signs && a.min(b) <= 12 && rest.len() - after.len() == 2 && is_alone
         }
         _ => false,
@@ -199,6 +209,7 @@ enum Part {
 impl Part {
     /// Reads a part from the start of `text`, and returns the rest.
     fn read(text: &str) -> Option<(Self, &str)> {
+        // `september` has nine letters: with ten, it is no part in any case.
         let length = |of: fn(&u8) -> bool| text.bytes().take(10).take_while(of).count();
         let digits = length(u8::is_ascii_digit);
         if digits > 0 {
@@ -260,6 +271,7 @@ fn time_length(text: &str) -> usize {
     if !matches!(bytes, [b'T' | b't', digit, ..] if digit.is_ascii_digit()) {
         return 0;
     }
+    // Bounded: a time with nanoseconds and an offset has 24 characters.
     let time: usize = text[1..]
         .chars()
         .take(40)

@@ -37,6 +37,7 @@ impl<'a> Secret<'a> {
     pub(crate) fn words(name: &'static str, value: &'a str) -> Self {
         Self {
             name,
+            // A name is sent untrimmed, and a server may quote it trimmed.
             value: value.trim(),
             matches: Match::WholeWords,
         }
@@ -56,8 +57,10 @@ impl<'a> Secret<'a> {
             });
         };
         match self.matches {
+            // `windows` panics at a size of zero.
             Match::Anywhere if self.value.is_empty() => {}
             Match::Anywhere => {
+                // By bytes, since key and header values are ASCII.
                 let value = self.value.as_bytes();
                 for (start, found) in text.as_bytes().windows(value.len()).enumerate().take(end) {
                     if found.eq_ignore_ascii_case(value) {
@@ -101,6 +104,7 @@ pub(crate) fn display_message(text: &str, secrets: &[Secret<'_>]) -> String {
         message.extend(["[", label, "]"]);
         shown = range.end;
     }
+    // The last span may end behind `end`: a key has up to 8 KiB.
     push_escaped(&mut message, text.get(shown..end).unwrap_or_default());
 
     // Cut last: a value that is cut in two would not be recognized.
@@ -120,6 +124,7 @@ fn merge(mut spans: Vec<Span>) -> Vec<Span> {
     let mut longest = 0;
     for span in spans {
         match merged.last_mut() {
+            // So `jane@example.com` is an `[email]`, though `Jane` was sent.
             Some(last) if span.range.start < last.range.end => {
                 if span.range.len() > longest {
                     longest = span.range.len();
@@ -156,6 +161,8 @@ fn is_bidi_control(c: char) -> bool {
 /// Returns the length of `words` at the start of `text`, if they stand there
 /// as whole words, whatever the case of either.
 fn match_words(text: &str, words: &str) -> Option<usize> {
+    // One by one: `ß` folds to two characters, so that the length of either
+    // text tells nothing of the other's. The end ends a word as a space does.
     let mut wanted = words.chars().flat_map(fold_case).peekable();
     let mut last = ' ';
     for (length, c) in text.char_indices().chain([(text.len(), ' ')]) {
@@ -174,6 +181,7 @@ fn match_words(text: &str, words: &str) -> Option<usize> {
 
 /// By upper case first, since `STRASSE` is what a server may make of `Straße`.
 fn fold_case(c: char) -> impl Iterator<Item = char> {
+    // Then by lower case: of two small letters sigma, Greek has one capital.
     c.to_uppercase().flat_map(char::to_lowercase)
 }
 
@@ -184,6 +192,7 @@ fn is_word_boundary(before: char, after: char) -> bool {
 /// Letters, but for those of scripts that put no spaces between words, such as
 /// Chinese: there, a name touches what is around it.
 fn is_word(c: char) -> bool {
+    // A digit ends a word: `jane1` shows the name, too.
     c.is_alphabetic()
         && !matches!(
             c,
