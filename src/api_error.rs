@@ -104,13 +104,17 @@ impl ApiError {
     pub(crate) fn read(status: u16, body: &str, secrets: &[Secret<'_>]) -> Self {
         // Some servers put a byte order mark before UTF-8; JSON has none.
         let body = body.strip_prefix('\u{FEFF}').unwrap_or(body);
+        // It may be a gateway's HTML, or JSON that was cut at 64 KiB.
         let body = serde_json::from_str(body).unwrap_or(Value::Nothing);
         let error = body.get("error");
+        // `error`, with `hint` beside it, is what public programs have seen of
+        // this API; `detail` and `title` are RFC 9457's.
         let message = ["error", "message", "errors", "detail", "title"]
             .iter()
             .find_map(|key| body.get(key).message_text())
             .map(|text| with_field(body.get("field"), text));
         let mut field_errors = Vec::new();
+        // `errors` first: it names the fields that a text beside it does not.
         for key in ["errors", "error", "message", "detail", "title"] {
             body.get(key).find_field_errors(&mut field_errors);
             // The rest would say the same again.
@@ -124,6 +128,7 @@ impl ApiError {
                 Field::FirstName | Field::LastName => {
                     secrets.iter().any(|secret| secret.is(field.name(), text))
                 }
+                // Words like `is taken` have the format of none of these.
                 Field::Email | Field::PhoneNumber | Field::DateOfBirth => {
                     field.check(text.into()).is_ok()
                 }
@@ -234,6 +239,7 @@ fn with_field(field: &Value, message: String) -> String {
 
 /// Reads texts that begin with a field: Rails' full messages.
 fn find_full_messages(text: &str, errors: &mut Vec<FieldError>) {
+    // So ActiveRecord's RecordInvalid begins, and joins them by commas.
     let Some(list) = text.strip_prefix("Validation failed: ") else {
         if let Some((field, rest)) = strip_field(text) {
             push_error(errors, field, rest);
@@ -266,6 +272,7 @@ fn strip_field(text: &str) -> Option<(Field, &str)> {
             .zip(name.bytes())
             .all(|(is, name)| is.eq_ignore_ascii_case(&name) || (is, name) == (b' ', b'_'));
         let rest = &text[name.len()..];
+        // `Emails` and `Email-address` are other names.
         (is_named && (rest.is_empty() || rest.starts_with([' ', ':'])))
             .then(|| (field, rest.trim_start_matches([' ', ':']).trim_end()))
     })
@@ -289,6 +296,7 @@ impl Value {
     /// Returns the last value under this key of a map.
     fn get(&self, key: &str) -> &Self {
         match self {
+            // RFC 8259, 4: of a repeated name, many readers report the last.
             Self::Map(map) => map.iter().rfind(|(name, _)| name == key),
             Self::Nothing | Self::Other | Self::Text(_) | Self::List(_) => None,
         }
@@ -298,6 +306,7 @@ impl Value {
     /// Returns the text in it: a string, a list of them, an object's message, or
     /// a map of fields to what is wrong with them.
     fn message_text(&self) -> Option<String> {
+        // The recursion needs no limit: serde_json reads at most 128 levels.
         let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
         match self {
             Self::Text(text) if !text.trim().is_empty() => Some(text.clone()),

@@ -299,6 +299,7 @@ impl fmt::Display for Error {
             ErrorKind::InvalidResponse(_) => write!(
                 f,
                 "the API responded with {}, but not with this customer",
+                // Always there: `invalid_response` sets it.
                 self.status().unwrap_or_default()
             )?,
             // Of a cause that says how, the first line tells only how far it got.
@@ -333,6 +334,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0.kind {
             ErrorKind::Transport(cause) | ErrorKind::InvalidResponse(cause) => Some(&**cause),
+            // Display says all of it, and a source would be printed twice.
             ErrorKind::Api(_) | ErrorKind::InvalidInput(_) => None,
         }
     }
