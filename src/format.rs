@@ -129,6 +129,7 @@ impl Field {
             Self::Email => "email must be a string",
             Self::FirstName => "first_name must be a string",
             Self::LastName => "last_name must be a string",
+            // Without quotes, one is a number in JSON, the other a date in TOML.
             Self::PhoneNumber => r#"phone_number must be a string in quotes, like "5551234567""#,
             Self::DateOfBirth => r#"date_of_birth must be a string in quotes, like "1990-01-31""#,
         }
@@ -167,6 +168,7 @@ pub(crate) fn id(value: &str) -> Result<(), Rule> {
         return Err(if value.trim().starts_with("cus_") {
             "must be the bare customer id: drop the white space around it"
         } else if value.contains(['{', '}', '$']) {
+            // `{id}` stands in the URL of the API's page; `$ID` is a shell's.
             "must be a customer id, `cus_` and 1 to 128 letters or digits: \
              this is a template with nothing filled in"
         } else {
@@ -237,6 +239,7 @@ fn email_hint(value: &str) -> Rule {
 
 /// A label of a host name: letters, digits and inner hyphens, at most 63.
 pub(crate) fn is_label(label: &str) -> bool {
+    // RFC 1035, 2.3.4; HTML's pattern for e-mail addresses has the same limit.
     (1..=63).contains(&label.len())
         && !label.starts_with('-')
         && !label.ends_with('-')
@@ -312,6 +315,8 @@ fn date_hint(value: &str) -> Rule {
     } else if value.trim().len() < value.len() {
         "must be written YYYY-MM-DD: drop the white space around it"
     } else if value.len() > 10
+        // Of more than ten bytes only: of exactly ten, the check would ask for
+        // this hint again, without end.
         && value
             .get(..10)
             .is_some_and(|day| date_of_birth(day).is_ok())
@@ -412,6 +417,7 @@ pub(crate) fn header_name(name: &str) -> Result<(), Rule> {
     if name.is_empty() || !name.bytes().all(is_token) {
         return Err("must have a name of letters, digits and !#$%&'*+-.^_`|~ only");
     }
+    // All headers together may have no more. HeaderName fails from 64 KiB on.
     if name.len() > 8192 {
         return Err("must have a name of at most 8192 bytes");
     }
@@ -424,6 +430,8 @@ pub(crate) fn header_name(name: &str) -> Result<(), Rule> {
 /// `_` counts as `-`, since servers that follow CGI cannot tell them apart.
 pub(crate) fn header(name: &str, value: &str) -> Result<(), Rule> {
     let name = name.to_ascii_lowercase().replace('_', "-");
+    // ureq acts on some of these too: by `transfer-encoding` it frames the body,
+    // and by `expect` it waits for a 100 before it sends one.
     match name.as_str() {
         "authorization" => Err("must not be set: the client sends the API key in it"),
         "user-agent" => Err("must not be set: `user_agent` is the setting for it"),

@@ -26,6 +26,7 @@ pub(crate) fn from_env(
     if url.is_loopback() {
         return Ok(None);
     }
+    // Lower case first, as for curl.
     let Some((name, proxy)) = find(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
     else {
         return Ok(None);
@@ -94,6 +95,7 @@ fn contains(range: &str, address: IpAddr) -> bool {
     let Ok(base) = base.parse::<IpAddr>() else {
         return false;
     };
+    // Either may be an IPv4 address written as IPv6: `::ffff:10.0.0.1`.
     let (base, address, width) = match (base.to_canonical(), address.to_canonical()) {
         (IpAddr::V4(base), IpAddr::V4(address)) => {
             (base.to_bits().into(), address.to_bits().into(), 32)

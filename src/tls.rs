@@ -52,6 +52,7 @@ mod backend {
     }
 
     fn certificate(block: &[u8]) -> Result<Certificate<'static>, Rule> {
+        // ureq decodes the base64, and does not look at what comes out.
         Certificate::from_pem(block)
             .ok()
             .filter(|certificate| pem::is_der(certificate.der()))
@@ -67,6 +68,8 @@ mod backend {
             // Instead of any others: whoever gives roots wants no more to be trusted.
             Some(roots) => roots,
             None if IS_RUSTLS && !system_roots => RootCerts::WebPki,
+            // The system's roots for native-tls too, where `WebPki` panics
+            // unless ureq has its feature `native-tls-webpki-roots`.
             None => RootCerts::PlatformVerifier,
         };
         // Always said: ureq panics where its default is not among the features.
@@ -108,6 +111,7 @@ mod backend {
         }
     }
 
+    // None exists, so that `configure` is never given any.
     pub(crate) type Roots = Infallible;
 
     pub(crate) fn roots(_: &[u8]) -> Result<Roots, Rule> {

@@ -72,6 +72,7 @@ impl ConfigBuilder {
     pub(super) fn new(api_key: &str) -> Self {
         Self {
             api_key: check_key("api_key", api_key.into()),
+            // Checked, since it is a violation too in a build without TLS.
             base_url: check_base_url("base_url", SANDBOX),
             auth_scheme: AuthScheme::Bearer,
             timeout: Duration::from_secs(30),
@@ -119,6 +120,7 @@ impl ConfigBuilder {
         });
         let base_url = env_text(URL_VARIABLE)
             .and_then(|url| check_base_url(URL_VARIABLE, url.as_deref().unwrap_or(SANDBOX)));
+        // As the system has it: a path need not be UTF-8.
         let root_certificates = variable(CA_VARIABLE)
             .map(|path| tls::roots_from_file(Path::new(&path)))
             .transpose()
@@ -323,6 +325,7 @@ impl ConfigBuilder {
             user_agent,
             proxy,
             roots,
+            // What is wrong with headers or `system_roots` shows here alone.
             violations.0.as_slice(),
         ) else {
             return Err(Error::invalid(violations.0));
@@ -350,6 +353,7 @@ impl ConfigBuilder {
     /// The proxy that calls go through, if any: set, or the environment's.
     fn effective_proxy(&self) -> Result<Option<Url>, Violation> {
         match (&self.proxy, &self.base_url) {
+            // What is wrong with the proxy itself is reported first.
             (ProxySetting::Url(Ok(_)), Ok(url)) if !url.tls => Err(Violation::new(
                 "proxy",
                 "must not be set for an `http` base URL: the proxy would see the key",
@@ -417,11 +421,14 @@ fn user_agent(product: &str) -> Result<HeaderValue, Violation> {
 }
 
 fn check_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Violation> {
+    // Without the name: what is no token may be a secret in the wrong place.
     format::header_name(name).map_err(|rule| Violation::new("header", rule))?;
     // As HTTP itself reads it, so that the server's quoting it is recognized.
     let value = value.trim_matches([' ', '\t']);
     format::header(name, value).map_err(|rule| Violation::named("header", name, rule))?;
     let name = HeaderName::from_bytes(name.as_bytes()).expect("a token of at most 8 KiB");
+    // ureq logs some headers at DEBUG, `date` and `server` among them, with the
+    // Debug of their values, which shows no sensitive one.
     let mut value = header_value(value);
     value.set_sensitive(true);
     Ok((name, value))
@@ -477,6 +484,7 @@ fn variable(name: &'static str) -> Option<OsString> {
 }
 
 fn ureq_proxy(url: Option<Url>) -> Result<Option<ureq::Proxy>, Violation> {
+    // Checked before, by our rules; what ureq rejects all the same is no panic.
     url.map(|url| ureq::Proxy::new(&url.text))
         .transpose()
         .map_err(|_| Violation::new("proxy", "must be a URL like http://proxy.example:3128"))
@@ -489,6 +497,8 @@ fn network(
     system_roots: bool,
     connect_timeout: Duration,
 ) -> Arc<Network> {
+    // None of ureq's timeouts: a proxy that trickles its response to CONNECT
+    // outlives them, and the transports keep the deadline by the clock.
     let config = ureq::Agent::config_builder()
         // An error of ureq's would come without the body.
         .http_status_as_error(false)

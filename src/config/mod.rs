@@ -37,6 +37,7 @@ use crate::url::Url;
 #[derive(Clone)]
 pub struct Config {
     settings: Arc<Settings>,
+    // Apart from the shared settings, so that `with_timeout` changes no clone.
     timeout: Duration,
 }
 
@@ -49,6 +50,7 @@ struct Settings {
     authorization: HeaderValue,
     user_agent: HeaderValue,
     headers: Vec<(HeaderName, HeaderValue)>,
+    // For Debug alone: `network` has its own.
     connect_timeout: Duration,
     max_retries: u32,
     retry_unknown: bool,
@@ -224,6 +226,7 @@ impl fmt::Debug for Config {
             .field("max_retries", &self.max_retries())
             .field("retry_unknown", &self.retry_unknown())
             .field("headers", &headers)
+            // Whether, and not which: its URL may hold a password.
             .field("proxied", &self.settings.proxied)
             .field("from_env", &self.is_from_env())
             .finish_non_exhaustive()
