@@ -84,6 +84,7 @@ impl Resolver {
         port: u16,
         limit: Option<Instant>,
     ) -> io::Result<Vec<SocketAddr>> {
+        // Without a thread, which the system may refuse: by `ulimit -u 1`, say.
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
@@ -109,6 +110,7 @@ impl Resolver {
 
     /// Drops what is cached, for when it turns out to lead nowhere.
     pub(crate) fn invalidate(&self) {
+        // Not `preferred`: it counts only where the next lookup finds it again.
         self.lock().cached = None;
     }
 
@@ -129,6 +131,7 @@ impl Resolver {
             state.running = 0;
             state.current = None;
         }
+        // Again after each wait: the lookup that ended may be that of this name.
         loop {
             if let Some(cached) = &state.cached
                 && cached.name == name
@@ -150,6 +153,7 @@ impl Resolver {
             let is_full = |state: &State| state.running >= MAX_LOOKUPS;
             state = self.wait_while(state, limit, is_full);
             if is_full(&state) {
+                // As transient as the lookups that hang, and fill the slots.
                 return Err(timed_out());
             }
         }
@@ -167,6 +171,7 @@ impl Resolver {
             .stack_size(self.stack_size)
             .spawn(move || resolver.run(&job))
             .map_err(|cause| io::Error::other(NoThread(cause)))?;
+        // Counted now: a thread that was refused would never count itself out.
         state.running += 1;
         state.current = Some(Arc::clone(&lookup));
         Ok(lookup)
@@ -178,9 +183,12 @@ impl Resolver {
         let result = (self.lookup)(&lookup.name.host, lookup.name.port).map_err(Arc::new);
         let mut state = self.lock();
         state.running -= 1;
+        // Unless who waited gave it up, and another one has been started since.
         state
             .current
             .take_if(|current| Arc::ptr_eq(current, lookup));
+        // Also where nobody waits any more: the next caller has it at once. A
+        // name that was not found is looked up again, since that is transient.
         if let Ok(addrs) = &result
             && !addrs.is_empty()
         {

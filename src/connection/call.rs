@@ -14,6 +14,7 @@ pub(super) struct Call {
     under_way: Mutex<Option<State>>,
     /// Whether ureq keeps the topmost transport: after a call it does so exactly
     /// where the connection may be used again.
+    // Not in `State`, like the other two: it is set and read between calls, too.
     is_open: AtomicBool,
     remove_cookies: AtomicBool,
     is_retired: AtomicBool,
@@ -72,6 +73,7 @@ impl Call {
             });
         }
         let result = step();
+        // Not the whole state: what the step has sent stays sent.
         if let Some(outer) = outer {
             self.update(|state| {
                 state.limit = outer.limit;
@@ -128,6 +130,7 @@ impl Call {
             }
             is_first
         };
+        // Without the lock: a write may block, and the call may end meanwhile.
         let result = write();
         // A later write says nothing of an earlier one.
         if is_first && took_nothing(&result) {

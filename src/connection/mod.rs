@@ -209,6 +209,7 @@ impl Connect {
 
     fn connect_tcp(&self, details: &ConnectionDetails) -> io::Result<TcpTransport> {
         let host = details.uri.host().unwrap_or_default();
+        // A Uri keeps the brackets of an IPv6 address.
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let default = if details.needs_tls() { 443 } else { 80 };
         let port = details.uri.port_u16().unwrap_or(default);

@@ -114,6 +114,7 @@ impl TcpTransport {
         if self.call.is_probing() {
             // A peer that sends TLS records without content could keep a probe busy.
             self.call.remaining()?;
+            // std has no read of its own that does not block.
             self.stream.set_nonblocking(true)?;
             let read = self.stream.read(buffer);
             self.stream.set_nonblocking(false)?;
@@ -234,6 +235,7 @@ fn new_timeout(
 fn is_poll_timeout(kind: io::ErrorKind, platform: Platform) -> bool {
     match kind {
         io::ErrorKind::Interrupted => true,
+        // So Unix reports a timeout of SO_RCVTIMEO or SO_SNDTIMEO.
         io::ErrorKind::WouldBlock => platform != Platform::Windows,
         _ => false,
     }
