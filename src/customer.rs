@@ -193,6 +193,7 @@ impl Customer {
 
 impl PartialEq for Customer {
     fn eq(&self, other: &Self) -> bool {
+        // Not the JSON and the request id, which differ for the same customer.
         self.id == other.id
             && self.internal_id == other.internal_id
             && self.email == other.email

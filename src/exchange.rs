@@ -64,6 +64,7 @@ pub(crate) fn send(
         }
         let cause = into_cause(error);
         let is_transient = is_transient(&cause);
+        // A certificate is checked before any of the request is sent.
         let cause = if sent { cause } else { explain(cfg, cause) };
         Failure {
             cause,

@@ -275,6 +275,7 @@ impl<'de> Visitor<'de> for PatchVisitor {
         let mut patch = CustomerPatch::new();
         while let Some(key) = map.next_key_seed(Text(UNKNOWN_KEY))? {
             let field = Field::from_name(&key).ok_or_else(|| {
+                // For its writer, the document was a number, and has no key.
                 let is_number = key == NUMBER_KEY;
                 de::Error::custom(if is_number { NO_MAP } else { UNKNOWN_KEY })
             })?;

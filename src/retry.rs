@@ -27,8 +27,10 @@ pub(crate) enum Retry {
 /// the change before it failed.
 pub(crate) fn classify_status(status: u16) -> (Outcome, Retry) {
     match status {
+        // RFC 9110, 15.5.9; RFC 8470, 5.2; RFC 6585, 4.
         408 | 425 | 429 => (Outcome::NotApplied, Retry::Safe),
         400..=499 => (Outcome::NotApplied, Retry::Never),
+        // 520 to 524 are Cloudflare's, for a server without a usable response.
         500 | 502 | 503 | 504 | 520..=524 => (Outcome::Unknown, Retry::Unsafe),
         _ => (Outcome::Unknown, Retry::Never),
     }
