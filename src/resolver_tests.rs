@@ -28,7 +28,7 @@ impl Resolver {
 const SOON: Duration = Duration::from_millis(20);
 const SLACK: Duration = Duration::from_millis(250);
 
-/// Resolver that start with `hang` hang until they are released; `none.test`
+/// Names that start with `hang` hang until they are released; `none.test`
 /// and `empty.test` have no address, and `many.test` has three.
 fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let mut lookups = lock();
