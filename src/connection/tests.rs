@@ -1,5 +1,5 @@
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::thread;
 
 use ureq::http::Request;
@@ -121,6 +121,49 @@ fn a_call_that_panics_leaves_no_connection() {
     }));
     assert!(panicked.is_err());
     assert!(!connection.is_reusable());
+}
+
+#[test]
+fn tls_needs_a_clock_from_1970_on() {
+    // Windows counts in units of 100 ns.
+    let before = UNIX_EPOCH - Duration::from_nanos(100);
+    let error = check_clock(before).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the clock shows a time before 1970, and TLS needs the right one"
+    );
+    assert!(check_clock(UNIX_EPOCH).is_ok());
+}
+
+#[test]
+fn an_address_that_connected_is_tried_first() {
+    // Where there is no IPv6, `localhost` has one address.
+    let Ok(second) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
+        return;
+    };
+    second.set_nonblocking(true).unwrap();
+    let port = second.local_addr().unwrap().port();
+    let base_url = format!("http://localhost:{port}");
+    let cfg = Config::builder("key").base_url(&base_url).no_proxy();
+    let cfg = cfg.build().unwrap();
+    let connect = || {
+        let connection = Connection::new(cfg.network());
+        let deadline = Some(Instant::now() + SOON);
+        let (result, _) = connection.call(deadline, |agent| agent.run(request(&base_url)));
+        assert!(result.is_err());
+    };
+    // Nobody listens on 127.0.0.1, which is the first to be tried.
+    connect();
+    second.accept().unwrap();
+    // From now on, somebody does.
+    let Ok(first) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) else {
+        return;
+    };
+    first.set_nonblocking(true).unwrap();
+    connect();
+    second.accept().unwrap();
+    let error = first.accept().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
 }
 
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]

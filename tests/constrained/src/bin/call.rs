@@ -1,23 +1,25 @@
 //! Does what its arguments say, in their order, and prints what that proves:
 //!
 //! - `plain`, `tls`: a call to the server, which must be applied
+//! - `no-tls`: a call over TLS, which must fail at once
 //! - `name`, `name-at-once`: a call to a host name, which cannot be looked up, and
 //!   which must fail by the timeout, or at once
 //! - `unreachable`: a call to an address that no network leads to, which must fail
 //!   at once
-//! - `no-files`, `no-descriptors`, `no-threads`, `no-writing`: the machine lacks
-//!   just that
+//! - `no-clock`, `no-files`, `no-descriptors`, `no-random`, `no-threads`,
+//!   `no-writing`: the machine lacks just that
 //! - `stack=BYTES`: the rest on a thread with such a stack
 //!
 //! Ends with 1 where anything comes out otherwise.
 
 use std::error::Error;
 use std::fs::{self, File};
+use std::hash::RandomState;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
-use std::{env, io, thread};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{env, io, panic, thread};
 
 use paywithsoap::testing::TestServer;
 use paywithsoap::{Config, ConfigBuilder, CustomerPatch, Outcome, update_customer};
@@ -59,12 +61,15 @@ fn run(checks: &[String]) -> bool {
 fn prove(check: &str) -> Proof {
     match check {
         "plain" => applied(config("PLAIN")?),
-        "tls" => applied(config("TLS")?.root_certificates(env::var("CA")?)),
+        "tls" => applied(over_tls()?),
+        "no-tls" => not_applied(over_tls()?, TIMEOUT / 2),
         "name" => not_applied(by_name(), TIMEOUT * 2),
         "name-at-once" => not_applied(by_name(), TIMEOUT / 2),
         "unreachable" => not_applied(unreachable(), TIMEOUT / 2),
+        "no-clock" => no_clock(),
         "no-files" => no_files(),
         "no-descriptors" => no_descriptors(),
+        "no-random" => no_random(),
         "no-threads" => lacks("a thread", thread::Builder::new().spawn(|| ())),
         "no-writing" => lacks("a new file", File::create_new("new")),
         _ => Err("no such check".into()),
@@ -75,6 +80,10 @@ fn config(variable: &str) -> Result<ConfigBuilder, env::VarError> {
     Ok(Config::builder("key")
         .base_url(env::var(variable)?)
         .no_proxy())
+}
+
+fn over_tls() -> Result<ConfigBuilder, env::VarError> {
+    Ok(config("TLS")?.root_certificates(env::var("CA")?))
 }
 
 /// Only TLS may go to other machines, and without it only a proxy has a name.
@@ -122,6 +131,17 @@ fn call(builder: ConfigBuilder) -> Result<(), paywithsoap::Error> {
     Ok(())
 }
 
+/// No certificate is valid before 2000 or after 2100.
+fn no_clock() -> Proof {
+    let now = SystemTime::now();
+    match now.duration_since(UNIX_EPOCH) {
+        Ok(since) if (946_684_800..4_102_444_800).contains(&since.as_secs()) => {
+            Err("the clock may be right".into())
+        }
+        _ => Ok(format!("it is {now:?}")),
+    }
+}
+
 fn no_files() -> Proof {
     for name in ["/dev", "/etc", "/proc", "/tmp"] {
         if Path::new(name).exists() {
@@ -138,6 +158,17 @@ fn no_files() -> Proof {
 fn no_descriptors() -> Proof {
     let _only = TcpListener::bind("127.0.0.1:0")?;
     lacks("a second socket", TcpListener::bind("127.0.0.1:0"))
+}
+
+/// std panics where it needs some.
+fn no_random() -> Proof {
+    panic::set_hook(Box::new(|_| ()));
+    let state = panic::catch_unwind(RandomState::new);
+    let _ = panic::take_hook();
+    match state {
+        Ok(_) => Err("there are random numbers".into()),
+        Err(_) => Ok("no random numbers".to_owned()),
+    }
 }
 
 fn lacks<T>(what: &str, result: io::Result<T>) -> Proof {
