@@ -34,7 +34,7 @@ impl Api {
     pub(super) fn add(&mut self, id: String, customer: Map<String, Value>) {
         self.disown(&id);
         self.customers.insert(id.clone(), customer);
-        self.own(id);
+        self.own(&id);
     }
 
     /// The customer as JSON.
@@ -80,7 +80,7 @@ impl Api {
         let updated_at = timestamp(next_update(before, now));
         customer.insert("updated_at".into(), updated_at.into());
         let json = to_json(customer);
-        self.own(id.to_owned());
+        self.own(id);
         Ok(json)
     }
 
@@ -119,9 +119,9 @@ impl Api {
     }
 
     /// Takes note of the values of a customer that no two may have.
-    fn own(&mut self, id: String) {
-        for key in self.unique_keys(&id) {
-            self.owners.entry(key).or_default().push(id.clone());
+    fn own(&mut self, id: &str) {
+        for key in self.unique_keys(id) {
+            self.owners.entry(key).or_default().push(id.to_owned());
         }
     }
 
