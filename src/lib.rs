@@ -374,6 +374,10 @@
 //! - Where no thread can be started, host names fail at once with `NotApplied`, and
 //!   addresses work.
 //! - Where there is no network, a call ends with `NotApplied`.
+//! - Whatever the clock shows, nothing panics. TLS needs the right time, or no
+//!   certificate is valid: `NotApplied`.
+//! - Without TLS, no random numbers are needed. TLS needs them: where the system
+//!   has none at all, not even `/dev/urandom`, rustls panics.
 //!
 //! ```
 //! use std::thread;

@@ -31,10 +31,10 @@ pub(super) struct Api {
 
 impl Api {
     /// Adds a customer, or replaces the one of the same id.
-    pub(super) fn add(&mut self, id: String, customer: Map<String, Value>) {
-        self.disown(&id);
-        self.customers.insert(id.clone(), customer);
-        self.own(&id);
+    pub(super) fn add(&mut self, id: &str, customer: Map<String, Value>) {
+        self.disown(id);
+        self.customers.insert(id.to_owned(), customer);
+        self.own(id);
     }
 
     /// The customer as JSON.

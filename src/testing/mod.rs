@@ -224,7 +224,7 @@ impl TestServer {
             .and_then(Value::as_str)
             .expect("a customer must have an id that is a string")
             .to_owned();
-        self.server.state().api.add(id, customer);
+        self.server.state().api.add(&id, customer);
     }
 
     /// The customer as it is now, as JSON.
