@@ -228,7 +228,7 @@ mod tests {
         println!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
         let mut api = Api::default();
-        api.add("cus_1".into(), Map::new());
+        api.add("cus_1", Map::new());
         let body = r#"{"last_name":"Lee"}"#;
         let request = format!(
             "PATCH /api/v1/customers/cus_1 HTTP/1.1\r\nauthorization: {API_KEY}\r\n\
