@@ -219,7 +219,66 @@ const MAX_COOKIE_SIZE: usize = 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
     use super::*;
+    use crate::connection::tcp::TcpTransport;
+
+    /// A connection, the peer's side of it, and one that sees what has arrived.
+    fn connect(call: &Arc<Call>) -> (TcpTransport, TcpStream, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let seen = stream.try_clone().unwrap();
+        let peer = listener.accept().unwrap().0;
+        (TcpTransport::new(stream, call).unwrap(), peer, seen)
+    }
+
+    #[test]
+    fn only_a_silent_connection_is_used_again() {
+        let call = Arc::new(Call::default());
+        let (tcp, mut peer, seen) = connect(&call);
+        let mut top = Coalesce::request(tcp, &call);
+        assert!(!top.is_tls());
+        let under_way = call.start(None);
+        assert!(top.is_open());
+        top.transmit_output(1, NextTimeout::default()).unwrap();
+        peer.write_all(b"response").unwrap();
+        assert!(top.await_input(NextTimeout::default()).unwrap());
+        let count = top.buffers().input().len();
+        top.buffers().input_consume(count);
+        // It is not read from when it is set aside.
+        peer.write_all(b"unsolicited").unwrap();
+        seen.peek(&mut [0]).unwrap();
+        assert!(top.is_open());
+        assert!(under_way.end());
+
+        let _under_way = call.start(None);
+        assert!(!top.is_open());
+    }
+
+    #[test]
+    fn a_connection_that_ended_meanwhile_is_not_used_again() {
+        let call = Arc::new(Call::default());
+        let (tcp, peer, seen) = connect(&call);
+        let mut top = Coalesce::request(tcp, &call);
+        drop(peer);
+        assert_eq!(seen.peek(&mut [0]).unwrap(), 0);
+        let _under_way = call.start(None);
+        assert!(!top.is_open());
+    }
+
+    #[test]
+    fn below_another_layer_nothing_is_read() {
+        let call = Arc::new(Call::default());
+        let (tcp, mut peer, seen) = connect(&call);
+        let mut below = Coalesce::connect_request(tcp, &call);
+        let _under_way = call.start(None);
+        peer.write_all(b"x").unwrap();
+        seen.peek(&mut [0]).unwrap();
+        assert!(below.is_open());
+        assert!(below.buffers().input().is_empty());
+    }
 
     #[test]
     fn cookie_lines_are_removed_from_the_head() {
