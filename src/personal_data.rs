@@ -164,8 +164,8 @@ impl Run {
 }
 
 /// Returns the length of the date that the text starts with: `1990-01-31`,
-/// `01/31/1990`, `31.1.90`, `Jan 31, 1990`, `31st of January 1990`, each perhaps
-/// with a time behind a `T`.
+/// `01/31/1990`, `31.1.90`, `90-01-31`, `Jan 31, 1990`, `31st of January 1990`,
+/// each perhaps with a time behind a `T`.
 ///
 /// A year of two digits makes a date only where no other number is joined to
 /// it: `10.1.1.12` is an address of another kind.
@@ -184,15 +184,22 @@ fn date_length(text: &str, follows_number: bool) -> Option<usize> {
         | (Year, Month, Short(_)) => true,
         // Without signs, `1990 01 31` is found as a number of eight digits.
         (Short(_), Short(_), Year) | (Year, Short(_), Short(_)) => by_signs,
-        (Short(a @ 1..=31), Short(b @ 1..=31), Short(_)) => {
+        (Short(a), Short(b), Short(c)) => {
             let is_alone = !follows_number && !separator(after).0;
-            // One of the two is a month, and which one depends on the country. A
-            // year of one digit is none: `1.2.3` is a version.
-            by_signs && a.min(b) <= 12 && rest.len() - after.len() == 2 && is_alone
+            // A year of one digit is none: `1.2.3` is a version.
+            let has_two_digits = rest.len() - after.len() == 2;
+            let is_date = is_day_and_month(a, b) || is_day_and_month(b, c);
+            by_signs && is_date && has_two_digits && is_alone
         }
         _ => false,
     };
     is_date.then(|| text.len() - after.len() + time_length(after))
+}
+
+/// Whether one of two numbers is a month and the other a day: which is which
+/// depends on the country.
+fn is_day_and_month(a: u8, b: u8) -> bool {
+    (1..=12).contains(&a.min(b)) && a.max(b) <= 31
 }
 
 /// A part of a date.
