@@ -92,6 +92,18 @@ fn a_slow_address_gets_a_second_round() {
 }
 
 #[test]
+fn addresses_share_what_remains() {
+    let peers = [Peer::DropsPackets; 3];
+    let (_, took, given) = connect(&peers, Some(900));
+    assert_eq!((took, given), (ms(900), vec![300, 300, 300]));
+    let (_, took, given) = connect(&peers, Some(5100));
+    assert_eq!(
+        (took, given),
+        (ms(5100), vec![800, 800, 800, 900, 900, 900])
+    );
+}
+
+#[test]
 fn refused_addresses_are_not_tried_again() {
     let (accepted, took, given) = connect(&[Peer::Refuses, Peer::Refuses], Some(5000));
     let error = accepted.unwrap_err();
