@@ -220,19 +220,9 @@ const MAX_COOKIE_SIZE: usize = 1024;
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     use super::*;
-    use crate::connection::tcp::TcpTransport;
-
-    /// A connection, the peer's side of it, and one that sees what has arrived.
-    fn connect(call: &Arc<Call>) -> (TcpTransport, TcpStream, TcpStream) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let seen = stream.try_clone().unwrap();
-        let peer = listener.accept().unwrap().0;
-        (TcpTransport::new(stream, call).unwrap(), peer, seen)
-    }
+    use crate::connection::tests::connect;
 
     #[test]
     fn only_a_silent_connection_is_used_again() {

@@ -1,6 +1,8 @@
 use std::cell::{Cell, RefCell};
+use std::time::Instant;
 
 use super::*;
+use crate::connection::tests;
 
 const ALL: [Platform; 4] = [
     Platform::Apple,
@@ -237,5 +239,45 @@ fn an_option_of_a_reset_connection_is_no_error_to_macos() {
         assert_eq!(ignored, platform == Platform::Apple);
         assert!(set(io::ErrorKind::PermissionDenied).is_err());
         assert!(ignore_option_error(Ok(()), platform).is_ok());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_write_to_a_connection_that_was_reset_sends_nothing() {
+    let call = Arc::new(Call::default());
+    let (mut tcp, peer, mut seen) = tests::connect(&call);
+    // A close with unread bytes is a reset.
+    seen.write_all(b"unread").unwrap();
+    drop(peer);
+    let reset = seen.read(&mut [0]).unwrap_err();
+    assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
+    let under_way = call.start(Some(Instant::now() + Duration::from_secs(20)));
+    call.start_flush().unwrap();
+    assert_eq!(write(&mut tcp), Err(io::ErrorKind::BrokenPipe));
+    assert!(!under_way.end());
+}
+
+#[test]
+fn a_write_that_blocks_ends_at_the_limit() {
+    let call = Arc::new(Call::default());
+    let (mut tcp, _peer, _) = tests::connect(&call);
+    let limit = Instant::now() + ms(300);
+    let under_way = call.start(Some(limit));
+    call.start_flush().unwrap();
+    // Until the buffers of both sides are full.
+    while write(&mut tcp).is_ok() {}
+    assert_eq!(write(&mut tcp), Err(io::ErrorKind::TimedOut));
+    assert!(Instant::now() >= limit);
+    assert!(under_way.end());
+}
+
+fn write(tcp: &mut TcpTransport) -> Result<(), io::ErrorKind> {
+    match tcp.transmit_output(BUFFER_SIZE, NextTimeout::default()) {
+        Err(Error::Io(error)) => Err(error.kind()),
+        result => {
+            result.unwrap();
+            Ok(())
+        }
     }
 }

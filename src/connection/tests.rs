@@ -1,5 +1,5 @@
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::thread;
 
 use ureq::http::Request;
@@ -20,6 +20,15 @@ fn request(base_url: &str) -> Request<&'static str> {
     Request::patch(url)
         .body(r#"{"first_name":"Jane"}"#)
         .unwrap()
+}
+
+/// A connection, the peer's side of it, and one that sees what has arrived.
+pub(super) fn connect(call: &Arc<Call>) -> (TcpTransport, TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let seen = stream.try_clone().unwrap();
+    let peer = listener.accept().unwrap().0;
+    (TcpTransport::new(stream, call).unwrap(), peer, seen)
 }
 
 /// What a transport reports of itself when it is used outside of a call.
@@ -168,7 +177,7 @@ fn an_address_that_connected_is_tried_first() {
 
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod with_tls {
-    use std::net::{Shutdown, TcpStream};
+    use std::net::Shutdown;
     use std::sync::mpsc;
 
     use super::*;
@@ -185,7 +194,7 @@ mod with_tls {
         let (sender, receiver) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(move || {
-                let (mut stream, _): (TcpStream, _) = listener.accept().unwrap();
+                let (mut stream, _) = listener.accept().unwrap();
                 let mut buffer = [0; 4096];
                 let count = stream.read(&mut buffer).unwrap();
                 let _ = stream.shutdown(Shutdown::Both);
