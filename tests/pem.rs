@@ -94,6 +94,10 @@ fn every_block_that_begins_counts() {
         ),
         (block("CERTIFICATE").replace("=\n-----E", "=-----E"), NO_END),
         (format!("{BEGIN}MAA=\n{}", block("PRIVATE KEY")), NO_END),
+        (
+            format!("{BEGIN}MAA=\n-----BEGIN PRIVATE KEY-----\nMAA=\n{END}"),
+            NO_END,
+        ),
         // Other blocks.
         (block("TRUSTED CERTIFICATE"), CONVERT),
         (block("X509 CERTIFICATE"), CONVERT),
