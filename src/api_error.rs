@@ -112,7 +112,7 @@ impl ApiError {
         let message = ["error", "message", "errors", "detail", "title"]
             .iter()
             .find_map(|key| body.get(key).message_text())
-            .map(|text| with_field(body.get("field"), text));
+            .map(|text| body.with_own_field(text));
         let mut field_errors = Vec::new();
         // `errors` first: it names the fields that a text beside it does not.
         for key in ["errors", "error", "message", "detail", "title"] {
@@ -226,13 +226,10 @@ fn name_fields(message: Option<String>, errors: &[FieldError]) -> Option<String>
     Some(parts.join("; "))
 }
 
-/// Puts the text of `field` before a message that does not begin with it.
-fn with_field(field: &Value, message: String) -> String {
-    let Value::Text(name) = field else {
-        return message;
-    };
-    match strip_field(&message) {
-        Some((named, _)) if Field::from_name(name) == Some(named) => message,
+/// Puts a field's name before a message that does not begin with it.
+fn with_field(name: &str, message: String) -> String {
+    match (strip_field(name), strip_field(&message)) {
+        (Some((field, "")), Some((named, _))) if field == named => message,
         _ => format!("{name} {message}"),
     }
 }
@@ -313,7 +310,7 @@ impl Value {
             Self::List(items) => joined(items.iter().filter_map(Self::message_text).collect()),
             Self::Map(map) => self
                 .own_message()
-                .map(|text| with_field(self.get("field"), text))
+                .map(|text| self.with_own_field(text))
                 .or_else(|| {
                     let field = self.field()?;
                     Some(format!("{} {INVALID}", field.name()))
@@ -323,11 +320,19 @@ impl Value {
                         // Those had no text. To ask them again would double the work at
                         // each level: a body of 2 kB would take for ever.
                         let skipped = MESSAGE_KEYS.contains(&key.as_str());
-                        (!skipped).then(|| Some(format!("{key} {}", value.message_text()?)))?
+                        (!skipped).then(|| Some(with_field(key, value.message_text()?)))?
                     };
                     joined(map.iter().filter_map(each).collect())
                 }),
             Self::Nothing | Self::Other | Self::Text(_) => None,
+        }
+    }
+
+    /// Puts the text under `field`, if there is one, before the message beside it.
+    fn with_own_field(&self, message: String) -> String {
+        match self.get("field") {
+            Self::Text(name) => with_field(name, message),
+            Self::Nothing | Self::Other | Self::List(_) | Self::Map(_) => message,
         }
     }
 

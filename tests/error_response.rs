@@ -196,7 +196,9 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
     (r#"{"errors":{"email":422}}"#, &[("email", "is invalid")], "email is invalid"),
     (r#"{"errors":{"email":null,"last_name":false,"first_name":[],"phone_number":{},"date_of_birth":" "}}"#,
      &[], ""),
-    (r#"{"errors":{"email":["Email is taken"]}}"#, &[("email", "is taken")], "email Email is taken"),
+    (r#"{"errors":{"email":["Email is taken"]}}"#, &[("email", "is taken")], "Email is taken"),
+    (r#"{"errors":{"Email":["Email is taken"]}}"#, &[], "Email is taken"),
+    (r#"{"field":"Email","message":"email is taken"}"#, &[("email", "is taken")], "email is taken"),
     (r#"{"errors":{"Email":["is taken"],"base":["is odd"]}}"#, &[], "Email is taken; base is odd"),
     // Beside a message.
     (r#"{"error":"Validation failed","errors":{"email":["is taken"]}}"#,
