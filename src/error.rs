@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::iter;
+use std::mem;
 use std::time::Duration;
 
 use crate::api_error::ApiError;
@@ -317,9 +318,13 @@ impl fmt::Display for Error {
     }
 }
 
-/// Every source of an error, the outermost first.
-fn causes(error: &Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+/// What the sources of an error say, the outermost first, without those that the
+/// one above has said: native-tls's error says what its source does.
+fn causes(error: &Error) -> impl Iterator<Item = String> {
+    let mut above = String::new();
     iter::successors(error.source(), |&cause| cause.source())
+        .map(ToString::to_string)
+        .filter(move |cause| !mem::replace(&mut above, cause.clone()).contains(cause))
 }
 
 impl fmt::Debug for Error {

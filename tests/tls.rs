@@ -241,6 +241,10 @@ mod with_tls {
                 "{what}: {error:?}"
             );
             assert!(hint.source().is_some(), "{what}");
+            let shown = format!("{error:?}");
+            let causes: Vec<_> = shown.split("\ncaused by: ").collect();
+            let is_new = |two: &[&str]| !two[0].contains(two[1]);
+            assert!(causes.windows(2).all(is_new), "{shown}");
         }
     }
 
