@@ -150,18 +150,23 @@ pub(crate) fn retry_after(value: &str, now: Option<OffsetDateTime>) -> Option<Du
     Some(Duration::try_from(at - now).unwrap_or_default())
 }
 
+/// The three forms of RFC 9110, 5.6.7.
 fn http_date(value: &str, this_year: i32) -> Option<OffsetDateTime> {
-    let words: Vec<&str> = value.split(' ').filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = value.split(' ').collect();
     let (year, month, day, time) = match words[..] {
         // Sun, 06 Nov 1994 08:49:37 GMT
-        [weekday, day, month, year, time, "GMT"] if weekday.ends_with(',') && year.len() == 4 => {
+        [weekday, day, month, year, time, "GMT"]
+            if is_short_weekday(weekday.strip_suffix(',')?)
+                && day.len() == 2
+                && year.len() == 4 =>
+        {
             (number(year)?, month, day, time)
         }
         // Sunday, 06-Nov-94 08:49:37 GMT
-        [weekday, date, time, "GMT"] if weekday.ends_with(',') => {
+        [weekday, date, time, "GMT"] if WEEKDAYS.contains(&weekday.strip_suffix(',')?) => {
             let mut parts = date.split('-');
             let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-            if parts.next().is_some() || year.len() != 2 {
+            if parts.next().is_some() || day.len() != 2 || year.len() != 2 {
                 return None;
             }
             // At most 50 years ahead, else in the past.
@@ -174,7 +179,16 @@ fn http_date(value: &str, this_year: i32) -> Option<OffsetDateTime> {
             (year, month, day, time)
         }
         // Sun Nov  6 08:49:37 1994
-        [_, month, day, time, year] if year.len() == 4 => (number(year)?, month, day, time),
+        [weekday, month, "", day, time, year]
+            if is_short_weekday(weekday) && day.len() == 1 && year.len() == 4 =>
+        {
+            (number(year)?, month, day, time)
+        }
+        [weekday, month, day, time, year]
+            if is_short_weekday(weekday) && day.len() == 2 && year.len() == 4 =>
+        {
+            (number(year)?, month, day, time)
+        }
         _ => return None,
     };
     let month = MONTHS.iter().position(|name| *name == month)?;
@@ -193,11 +207,26 @@ fn http_date(value: &str, this_year: i32) -> Option<OffsetDateTime> {
     Some(date.with_time(time).assume_utc())
 }
 
+/// Whether it is `Sun` or the like. Which day of the week a date is, is not checked.
+fn is_short_weekday(word: &str) -> bool {
+    WEEKDAYS.iter().any(|day| word == &day[..3])
+}
+
 /// Up to four ASCII digits, without a sign.
 fn number(digits: &str) -> Option<i32> {
     let plain = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| digits.parse().ok())?
 }
+
+const WEEKDAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",

@@ -137,6 +137,7 @@ fn retry_after_is_read_as_seconds_or_date() {
         ("Sunday, 06-Nov-45 08:49:37 GMT", Some(0)),
         ("Sun Nov  6 08:49:47 1994", Some(10)),
         ("Wed Nov 16 08:49:37 1994", Some(864_000)),
+        ("Sun Nov 06 08:50:37 1994", Some(60)),
         ("", None),
         (" ", None),
         ("-1", None),
@@ -165,6 +166,17 @@ fn retry_after_is_read_as_seconds_or_date() {
         ("Sunday, 06-Nov 08:49:37 GMT", None),
         ("Sun 06 Nov 1994 08:49:37 GMT", None),
         ("Sun Nov  6 08:49:47 94", None),
+        ("Xyz, 06 Nov 1994 08:50:37 GMT", None),
+        (", 06 Nov 1994 08:50:37 GMT", None),
+        ("Sunday, 06 Nov 1994 08:50:37 GMT", None),
+        ("Sun, 6 Nov 1994 08:50:37 GMT", None),
+        ("Sun,  06 Nov 1994 08:50:37 GMT", None),
+        ("Sun, 06 Nov 1994 08:50:37  GMT", None),
+        ("Sun, 06-Nov-94 08:50:37 GMT", None),
+        ("Sunday, 6-Nov-94 08:50:37 GMT", None),
+        ("Xyz Nov  6 08:50:37 1994", None),
+        ("Sun Nov 6 08:50:37 1994", None),
+        ("Sun Nov  06 08:50:37 1994", None),
     ] {
         let expected = expected.map(Duration::from_secs);
         assert_eq!(retry_after(value, now), expected, "{value:?}");
