@@ -173,23 +173,25 @@ fn date_length(text: &str, follows_number: bool) -> Option<usize> {
     use Part::{Month, Short, Year};
 
     let (first, rest) = Part::read(text)?;
-    let (is_sign, rest) = separator(rest);
+    let (separator, rest) = Separator::read(rest);
     let (second, rest) = Part::read(rest)?;
-    let (is_sign_too, rest) = separator(rest);
+    let (separator_too, rest) = Separator::read(rest);
     let (third, after) = Part::read(rest)?;
-    let by_signs = is_sign && is_sign_too;
+    let separators = [separator, separator_too];
     let is_date = match (first, second, third) {
         (Month, Short(_), Year | Short(_))
         | (Short(_), Month, Year | Short(_))
         | (Year, Month, Short(_)) => true,
         // Without signs, `1990 01 31` is found as a number of eight digits.
-        (Short(_), Short(_), Year) | (Year, Short(_), Short(_)) => by_signs,
+        (Short(_), Short(_), Year) | (Year, Short(_), Short(_)) => {
+            !separators.contains(&Separator::Other)
+        }
         (Short(a), Short(b), Short(c)) => {
-            let is_alone = !follows_number && !separator(after).0;
+            let is_alone = !follows_number && Separator::read(after).0 != Separator::Sign;
             // A year of one digit is none: `1.2.3` is a version.
             let has_two_digits = rest.len() - after.len() == 2;
             let is_date = is_day_and_month(a, b) || is_day_and_month(b, c);
-            by_signs && is_date && has_two_digits && is_alone
+            separators == [Separator::Sign; 2] && is_date && has_two_digits && is_alone
         }
         _ => false,
     };
@@ -242,33 +244,50 @@ impl Part {
     }
 }
 
-/// Skips what separates two parts of a date, and returns whether it is a single
-/// sign, as between numbers. Beside the name of a month it may be ` of `, or
-/// nothing.
-fn separator(text: &str) -> (bool, &str) {
-    let is_sign = |c: char| {
-        matches!(
-            c,
-            '-' | '/' | '.' | '_' | '\u{2010}'..='\u{2015}' | '\u{2212}'
-        )
-    };
-    // As JSON and URLs escape a `/`.
-    let signs = [text
-        .strip_prefix('\\')
-        .unwrap_or(text)
-        .strip_prefix(is_sign)]
-    .into_iter()
-    .chain(["%2F", "%2f"].map(|escaped| text.strip_prefix(escaped)));
-    if let Some(rest) = signs.flatten().find(|rest| Part::read(rest).is_some()) {
-        return (true, rest);
+/// What stands between two parts of a date.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Separator {
+    /// A single sign, as between numbers.
+    Sign,
+    /// A sign and white space: `1. 2. 1990`.
+    SpacedSign,
+    /// Beside the name of a month: ` of `, or nothing.
+    Other,
+}
+
+impl Separator {
+    /// Reads a separator from the start of `text`, and returns the rest.
+    fn read(text: &str) -> (Self, &str) {
+        // Of the letters, the first two are Chinese and Japanese, the others Korean.
+        let is_sign = |c: char| {
+            matches!(
+                c,
+                '-' | '/' | '.' | '_' | '\u{2010}'
+                    ..='\u{2015}' | '\u{2212}' | '\u{5E74}' | '\u{6708}' | '\u{B144}' | '\u{C6D4}'
+            )
+        };
+        // As JSON and URLs escape a `/`.
+        let signs = [text
+            .strip_prefix('\\')
+            .unwrap_or(text)
+            .strip_prefix(is_sign)]
+        .into_iter()
+        .chain(["%2F", "%2f"].map(|escaped| text.strip_prefix(escaped)));
+        if let Some(rest) = signs.flatten().find(|rest| Part::read(rest).is_some()) {
+            return (Self::Sign, rest);
+        }
+        let mut separator = Self::Other;
+        let mut rest = text;
+        for _ in 0..3 {
+            if let Some(after) = rest.strip_prefix(is_sign) {
+                separator = Self::SpacedSign;
+                rest = after;
+            } else {
+                rest = rest.strip_prefix([' ', ',']).unwrap_or(rest);
+            }
+        }
+        (separator, rest.strip_prefix("of ").unwrap_or(rest))
     }
-    let mut rest = text;
-    for _ in 0..3 {
-        rest = rest
-            .strip_prefix(|c| is_sign(c) || c == ' ' || c == ',')
-            .unwrap_or(rest);
-    }
-    (false, rest.strip_prefix("of ").unwrap_or(rest))
 }
 
 /// Returns the length of the time that follows a date, as in RFC 3339.
