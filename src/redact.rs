@@ -163,11 +163,21 @@ fn is_bidi_control(c: char) -> bool {
 fn match_words(text: &str, words: &str) -> Option<usize> {
     // One by one: `ß` folds to two characters, so that the length of either
     // text tells nothing of the other's. The end ends a word as a space does.
-    let mut wanted = words.chars().flat_map(fold_case).peekable();
-    let mut last = ' ';
+    let spaced = words.split_whitespace().flat_map(|word| [" ", word]);
+    let mut wanted = spaced
+        .skip(1)
+        .flat_map(str::chars)
+        .flat_map(fold_case)
+        .peekable();
+    let mut last = '\0';
     for (length, c) in text.char_indices().chain([(text.len(), ' ')]) {
         if wanted.peek().is_none() {
             return is_word_boundary(last, c).then_some(length);
+        }
+        // Rails' `squish` makes one space of many.
+        let c = if c.is_whitespace() { ' ' } else { c };
+        if c == ' ' && last == ' ' {
+            continue;
         }
         for folded in fold_case(c) {
             if wanted.next() != Some(folded) {
