@@ -7,6 +7,9 @@ use crate::format::Rule;
 /// Whether this build has TLS.
 pub(crate) const ENABLED: bool = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
 
+/// Whether the backend takes long to load what all connections share.
+pub(crate) const LOADS_SLOWLY: bool = cfg!(all(feature = "native-tls", not(feature = "rustls")));
+
 pub(crate) const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
                                       enable the crate's feature `rustls` or `native-tls`";
 

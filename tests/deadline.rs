@@ -262,9 +262,11 @@ mod with_tls {
                 let addr = serve(move |_, stream| script(stream));
                 let cfg = tls::config(addr)
                     .timeout(timeout)
-                    .connect_timeout(connect_timeout);
+                    .connect_timeout(connect_timeout)
+                    .build()
+                    .unwrap();
                 let start = Instant::now();
-                let result = call(&cfg.build().unwrap());
+                let result = call(&cfg);
                 assert!(start.elapsed() <= SHORT + SLACK, "{what}: {result:?}");
                 assert_eq!(End::of(&result), End::NotSent, "{what}: {result:?}");
             }
@@ -291,6 +293,18 @@ mod with_tls {
         }
     }
 
+    /// What the TLS backend loads must not be loaded by each of them.
+    #[test]
+    fn no_first_call_of_many_outlives_the_timeout() {
+        let addr = serve(|_, mut stream| stall(&mut stream));
+        let cfg = tls::config(addr).timeout(SHORT).build().unwrap();
+        thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| assert_eq!(End::of(&call(&cfg)), End::NotSent));
+            }
+        });
+    }
+
     /// A proxy's response to CONNECT is a part of connecting.
     #[test]
     fn no_proxy_outlives_a_timeout() {
@@ -303,9 +317,11 @@ mod with_tls {
                 .base_url("https://api.example.test")
                 .proxy(format!("http://{trickling}"))
                 .timeout(timeout)
-                .connect_timeout(connect_timeout);
+                .connect_timeout(connect_timeout)
+                .build()
+                .unwrap();
             let start = Instant::now();
-            let result = call(&cfg.build().unwrap());
+            let result = call(&cfg);
             assert!(start.elapsed() <= SHORT + SLACK, "{result:?}");
             assert_eq!(End::of(&result), End::NotSent, "{result:?}");
         }

@@ -330,9 +330,14 @@ impl ConfigBuilder {
         ) else {
             return Err(Error::invalid(violations.0));
         };
+        let proxied = proxy.is_some();
+        let network = network(proxy, roots, self.system_roots, self.connect_timeout);
+        if base_url.tls {
+            network.prepare_tls();
+        }
         let settings = Settings {
-            proxied: proxy.is_some(),
-            network: network(proxy, roots, self.system_roots, self.connect_timeout),
+            proxied,
+            network,
             pool: Pool::default(),
             authorization: authorization(self.auth_scheme, &api_key),
             api_key,

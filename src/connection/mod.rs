@@ -34,7 +34,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ureq::Error;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as UreqResolver};
 use ureq::unversioned::transport::{
-    ConnectProxyConnector, ConnectionDetails, Connector, Either, NextTimeout, Transport,
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
+    Transport,
 };
 
 use self::call::Call;
@@ -85,6 +86,19 @@ impl Network {
 
     pub(crate) fn resolver(&self) -> &Resolver {
         &self.resolver
+    }
+
+    /// Lets the TLS backend load what all connections share, where that takes long.
+    ///
+    /// ureq does so in the first call, by no deadline, and in each of several first
+    /// calls that come at once: OpenSSL reads the system's roots, for 50 ms or more.
+    pub(crate) fn prepare_tls(self: &Arc<Self>) {
+        if tls::LOADS_SLOWLY {
+            let prepare = Prepare(Arc::clone(self));
+            let agent = ureq::Agent::with_parts(self.config.clone(), prepare, Unresolved);
+            // It fails, since there is no connection; what was loaded stays.
+            let _ = agent.get("https://localhost").call();
+        }
     }
 }
 
@@ -248,6 +262,51 @@ fn check_clock(now: SystemTime) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, early));
     }
     Ok(())
+}
+
+/// Begins TLS over a connection that has ended.
+#[derive(Debug)]
+struct Prepare(Arc<Network>);
+
+impl Connector for Prepare {
+    type Out = Box<dyn Transport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let ended: Box<dyn Transport> = Box::new(Ended(LazyBuffers::new(BUFFER_SIZE, BUFFER_SIZE)));
+        self.0.tls.connect(details, Some(ended))?;
+        Ok(None)
+    }
+}
+
+/// A connection that has ended.
+struct Ended(LazyBuffers);
+
+impl Transport for Ended {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.0
+    }
+
+    fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
+        Err(io::Error::from(io::ErrorKind::BrokenPipe).into())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    fn is_open(&mut self) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ended").finish_non_exhaustive()
+    }
 }
 
 /// Finds no address, at no cost: [`Connect`] resolves what it connects to.
