@@ -7,6 +7,7 @@
 mod common;
 
 use std::env;
+use std::error::Error as _;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
@@ -194,6 +195,10 @@ fn nothing_was_sent_where_the_proxy_cannot_be_reached() {
     let (nobody, _kept) = common::refused();
     let error = call(&by(nobody, by_name()).build().unwrap()).unwrap_err();
     assert_eq!(common::io_kind(&error), io::ErrorKind::ConnectionRefused);
+    let cause = error.source().unwrap();
+    let expected = "there is no connection by way of the proxy";
+    assert_eq!(cause.to_string(), expected);
+    assert!(cause.source().is_some());
     assert!(error.is_transient());
     let (nobody, _kept) = common::syn_dropped();
     let error = call(&by(nobody, by_name()).timeout(SHORT).build().unwrap()).unwrap_err();

@@ -25,6 +25,7 @@ mod coalesce;
 mod record;
 mod tcp;
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::process;
@@ -197,7 +198,8 @@ impl Connector for Connect {
 
 impl Connect {
     fn open(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
-        let tunnel = self.network.proxy.connect(details, None::<()>)?;
+        let tunnel = self.network.proxy.connect(details, None::<()>);
+        let tunnel = tunnel.map_err(ProxyFailed::from_connect)?;
         let transport = match tunnel {
             Some(Either::B(tunnel)) => tunnel,
             Some(Either::A(())) | None => Box::new(self.connect_tcp(details)?),
@@ -262,6 +264,39 @@ fn check_clock(now: SystemTime) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, early));
     }
     Ok(())
+}
+
+/// A proxy that was not reached, or broke off before it responded to CONNECT.
+///
+/// It may come from the environment, and then nobody would think of it.
+#[derive(Debug)]
+struct ProxyFailed(io::Error);
+
+impl ProxyFailed {
+    fn from_connect(error: Error) -> Error {
+        let cause = match error {
+            Error::Io(cause) => cause,
+            Error::Other(error) => match error.downcast::<Truncated>() {
+                Ok(truncated) => truncated.0,
+                Err(error) => return Error::Other(error),
+            },
+            Error::Protocol(_) => return Error::ConnectProxyFailed("no HTTP/1.1".into()),
+            error => return error,
+        };
+        io::Error::new(cause.kind(), Self(cause)).into()
+    }
+}
+
+impl fmt::Display for ProxyFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no connection by way of the proxy")
+    }
+}
+
+impl StdError for ProxyFailed {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0)
+    }
 }
 
 /// Begins TLS over a connection that has ended.
