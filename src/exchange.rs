@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cached_name_is_invalidated_where_it_leads_nowhere() {
+    fn names_that_lead_nowhere_are_invalidated() {
         let server = TestServer::start().unwrap();
         let cfg = server.config().build().unwrap();
         let resolver = cfg.network().resolver();

@@ -24,7 +24,7 @@ use crate::testing::{Fault, Observer, Request, TestServer};
 use crate::update::update_with;
 
 #[test]
-fn the_outcome_is_true_whatever_goes_wrong() {
+fn outcomes_are_true_whatever_goes_wrong() {
     let calls = variable("PAYWITHSOAP_MODEL_CALLS").unwrap_or(3000);
     let seed = variable("PAYWITHSOAP_MODEL_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("PAYWITHSOAP_MODEL_SEED={seed} PAYWITHSOAP_MODEL_CALLS={calls}");

@@ -267,7 +267,7 @@ mod tests {
     /// A file may turn into one between the look at its path and its opening.
     #[test]
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
-    fn a_fifo_is_opened_without_a_writer() {
+    fn a_fifo_opens_without_a_writer() {
         let name = format!("paywithsoap-fifo-{}", std::process::id());
         let fifo = std::env::temp_dir().join(name);
         let made = std::process::Command::new("mkfifo").arg(&fifo).status();

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_expired_is_closed_by_the_next_put() {
+    fn put_closes_expired_connections() {
         let (pool, now) = (Pool::default(), Instant::now());
         let old = Arc::new(());
         pool.put_at(Arc::clone(&old), US, now);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_of_too_many_is_closed() {
+    fn closes_the_oldest_of_too_many() {
         let (pool, now) = (Pool::default(), Instant::now());
         let all: Vec<_> = (0..MAX_IDLE + 2).map(Arc::new).collect();
         for connection in &all {

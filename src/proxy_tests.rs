@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_entry_of_no_proxy_stands_for_what_it_says() {
+fn no_proxy_entries_match_their_hosts() {
     for (entry, host, expected) in [
         ("*", "api.example", true),
         ("*", "192.0.2.1", true),
@@ -60,7 +60,7 @@ fn an_entry_of_no_proxy_stands_for_what_it_says() {
 }
 
 #[test]
-fn a_prefix_length_stands_for_its_addresses() {
+fn a_prefix_length_matches_its_addresses() {
     for (entry, host, expected) in [
         ("10.0.0.0/8", "10.255.1.2", true),
         ("10.1.2.3/8", "10.255.1.2", true),
@@ -107,7 +107,7 @@ fn a_prefix_length_stands_for_its_addresses() {
 }
 
 #[test]
-fn a_list_is_split_at_commas_and_white_space() {
+fn lists_split_at_commas_and_whitespace() {
     for (list, expected) in [
         ("a.example", true),
         ("b.example,a.example", true),
@@ -161,7 +161,7 @@ fn the_first_variable_is_the_proxy() {
 }
 
 #[test]
-fn an_exempt_host_needs_no_valid_proxy() {
+fn exempt_hosts_need_no_valid_proxy() {
     let all = [("https_proxy", "bad proxy")];
     for url in [
         "http://localhost",

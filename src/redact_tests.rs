@@ -253,7 +253,7 @@ fn nothing_shows_at_any_offset() {
 }
 
 #[test]
-fn a_secret_of_8_kib_is_found_at_the_edge() {
+fn long_secrets_are_found_when_cut() {
     let key = "k".repeat(4096) + &"e".repeat(4096);
     let secrets = [Secret::anywhere("api_key", &key)];
     for start in [0, 250, 299] {
@@ -268,7 +268,7 @@ fn a_secret_of_8_kib_is_found_at_the_edge() {
 /// What comes behind the scanned characters changes nothing, so that a hostile
 /// text of 64 KiB costs what a short one does.
 #[test]
-fn only_the_start_of_a_text_is_read() {
+fn reads_only_the_start_of_texts() {
     for part in [
         "x",
         "@",

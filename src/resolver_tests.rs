@@ -100,7 +100,7 @@ fn an_address_is_not_looked_up() {
 }
 
 #[test]
-fn a_name_is_cached_until_its_time_is_over_or_it_is_invalidated() {
+fn cached_until_expired_or_invalidated() {
     let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
     for _ in 0..3 {
         assert_eq!(resolver.resolve("a.test", 443, None).unwrap(), found(443));
@@ -128,7 +128,7 @@ fn a_name_is_cached_until_its_time_is_over_or_it_is_invalidated() {
 }
 
 #[test]
-fn a_name_without_an_address_is_not_found_and_not_cached() {
+fn names_not_found_are_not_cached() {
     let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
     for (host, source) in [("none.test", Some("no such name")), ("empty.test", None)] {
         for _ in 0..2 {
@@ -143,7 +143,7 @@ fn a_name_without_an_address_is_not_found_and_not_cached() {
 }
 
 #[test]
-fn localhost_is_loopback_and_never_looked_up() {
+fn localhost_is_loopback_without_a_lookup() {
     let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
     for host in ["localhost", "LocalHost", "localhost."] {
         // Not even where the time is over.
@@ -176,7 +176,7 @@ fn the_address_that_connected_comes_first() {
 }
 
 #[test]
-fn a_forked_child_waits_for_no_thread_of_its_parent() {
+fn forked_child_awaits_no_parent_thread() {
     let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
     for _ in 0..MAX_LOOKUPS {
         resolver.resolve("hang-5", 443, Some(soon())).unwrap_err();
@@ -192,7 +192,7 @@ fn a_forked_child_waits_for_no_thread_of_its_parent() {
 }
 
 #[test]
-fn a_lookup_that_hangs_is_waited_for_until_the_limit() {
+fn a_hanging_lookup_times_out() {
     let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
     for limit in [Duration::ZERO, SOON] {
         let start = Instant::now();
@@ -213,7 +213,7 @@ fn a_lookup_that_hangs_is_waited_for_until_the_limit() {
 }
 
 #[test]
-fn callers_that_need_the_same_name_join_one_lookup() {
+fn callers_share_one_lookup_per_name() {
     let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
     let callers: Vec<_> = (0..8)
         .map(|_| {
@@ -237,7 +237,7 @@ fn callers_that_need_the_same_name_join_one_lookup() {
 }
 
 #[test]
-fn a_caller_waits_for_a_free_lookup() {
+fn callers_wait_for_a_free_lookup() {
     let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
     for n in 1..=MAX_LOOKUPS {
         let error = resolver.resolve("hang-3", 443, Some(soon())).unwrap_err();
@@ -269,7 +269,7 @@ fn a_caller_waits_for_a_free_lookup() {
 }
 
 #[test]
-fn where_threads_are_refused_a_name_fails_at_once() {
+fn resolving_fails_at_once_without_threads() {
     // No system has room for such a stack, where an address has 32 bits either.
     let resolver = Resolver::with(look_up, usize::MAX / 16 * 15);
     for _ in 0..=MAX_LOOKUPS {
@@ -297,7 +297,7 @@ fn a_late_result_is_cached() {
 }
 
 #[test]
-fn a_caller_that_gives_up_leaves_the_others_their_lookup() {
+fn giving_up_leaves_others_their_lookup() {
     let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
     let patient = {
         let resolver = Arc::clone(&resolver);

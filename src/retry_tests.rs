@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn statuses_come_to_what_the_table_says() {
+fn statuses_are_classified_by_the_table() {
     use Outcome::{NotApplied, Unknown};
     for status in 100..=999 {
         let expected = match status {
@@ -15,7 +15,7 @@ fn statuses_come_to_what_the_table_says() {
 }
 
 #[test]
-fn a_lost_connection_is_unknown_once_the_request_was_sent() {
+fn transport_failures_are_unknown_once_sent() {
     assert_eq!(
         classify_transport(true, true),
         (Outcome::Unknown, Retry::Unsafe)
@@ -35,7 +35,7 @@ fn a_lost_connection_is_unknown_once_the_request_was_sent() {
 }
 
 #[test]
-fn only_failures_that_pass_are_tried_again() {
+fn only_transient_failures_are_retried() {
     for kind in [
         ErrorKind::NotFound,
         ErrorKind::ConnectionRefused,
@@ -64,7 +64,7 @@ fn only_failures_that_pass_are_tried_again() {
 }
 
 #[test]
-fn delays_double_up_to_eight_seconds_and_vary_by_half() {
+fn jittered_delays_double_to_eight_seconds() {
     for (attempt, most) in [
         (1, 500),
         (2, 1000),
@@ -84,7 +84,7 @@ fn delays_double_up_to_eight_seconds_and_vary_by_half() {
 }
 
 #[test]
-fn a_delay_is_never_less_than_retry_after() {
+fn delays_are_at_least_retry_after() {
     let seconds = |s| Some(Duration::from_secs(s));
     assert_eq!(delay(1, 0, seconds(3)), Duration::from_secs(3));
     assert_eq!(delay(5, u32::MAX, seconds(3)), Duration::from_secs(8));
@@ -96,7 +96,7 @@ fn a_delay_is_never_less_than_retry_after() {
 }
 
 #[test]
-fn no_delay_is_slept_over_thirty_seconds_or_past_the_deadline() {
+fn no_delay_exceeds_thirty_seconds_or_deadline() {
     let seconds = Duration::from_secs;
     assert!(is_worth_waiting(seconds(30), None));
     assert!(!is_worth_waiting(
@@ -115,7 +115,7 @@ fn jitter_varies() {
 }
 
 #[test]
-fn retry_after_is_read_as_seconds_or_date() {
+fn reads_retry_after_seconds_and_dates() {
     // 1994-11-06 08:49:37 UTC
     let now = OffsetDateTime::from_unix_timestamp(784_111_777).ok();
     for (value, expected) in [
@@ -184,7 +184,7 @@ fn retry_after_is_read_as_seconds_or_date() {
 }
 
 #[test]
-fn retry_after_holds_at_the_edges_of_the_clock() {
+fn reads_retry_after_at_extreme_times() {
     const RFC_850: &str = "Sunday, 06-Nov-94 08:49:37 GMT";
     let first = Date::MIN.midnight().assume_utc();
     let last = Date::MAX.midnight().assume_utc();

@@ -56,7 +56,7 @@ fn refuse(addr: SocketAddr) -> Socket {
 }
 
 #[test]
-fn sleeps_double_from_half_a_second_to_eight_and_vary_by_half() {
+fn jittered_sleeps_double_to_eight_seconds() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(6).timeout(Duration::MAX);
     let (result, slept) = call(&server, cfg, vec![response(429); 6]);
@@ -70,7 +70,7 @@ fn sleeps_double_from_half_a_second_to_eight_and_vary_by_half() {
 }
 
 #[test]
-fn sleeps_are_never_shorter_than_retry_after() {
+fn sleeps_are_at_least_retry_after() {
     let server = TestServer::start().unwrap();
     let faults = [
         come_back(429, "30"),
@@ -91,7 +91,7 @@ fn sleeps_are_never_shorter_than_retry_after() {
 }
 
 #[test]
-fn a_retry_after_over_thirty_seconds_is_returned() {
+fn returns_retry_after_over_thirty_seconds() {
     let server = TestServer::start().unwrap();
     for (value, wish) in [
         ("31", 31),
@@ -110,7 +110,7 @@ fn a_retry_after_over_thirty_seconds_is_returned() {
 }
 
 #[test]
-fn a_sleep_past_the_deadline_is_not_slept() {
+fn never_sleeps_past_the_deadline() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().timeout(Duration::from_secs(20));
     let (result, slept) = call(&server, cfg.clone(), [come_back(429, "20")]);
@@ -180,7 +180,7 @@ fn max_retries_0_is_one_attempt() {
 }
 
 #[test]
-fn once_unknown_always_unknown_whatever_the_last_attempt_says() {
+fn once_unknown_always_unknown() {
     let server = TestServer::start().unwrap();
     for status in [401, 422, 429] {
         let cfg = server.config().max_retries(1).retry_unknown(true);
@@ -212,7 +212,7 @@ fn once_unknown_always_unknown_whatever_the_last_attempt_says() {
 }
 
 #[test]
-fn unknown_stays_unknown_where_the_next_connection_is_refused() {
+fn unknown_survives_a_refused_connection() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().retry_unknown(true).build().unwrap();
     server.fail_next(response(503));
@@ -237,7 +237,7 @@ fn unknown_stays_unknown_where_the_next_connection_is_refused() {
 }
 
 #[test]
-fn refused_connections_are_tried_again_and_leave_nothing_applied() {
+fn retries_refused_connections_as_not_applied() {
     let nobody = refuse(([127, 0, 0, 1], 0).into());
     let addr = nobody.local_addr().unwrap().as_socket().unwrap();
     let cfg = Config::builder("key").no_proxy();
@@ -251,7 +251,7 @@ fn refused_connections_are_tried_again_and_leave_nothing_applied() {
 }
 
 #[test]
-fn retry_after_of_an_earlier_attempt_is_forgotten() {
+fn forgets_retry_after_of_earlier_attempts() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(1);
     let (result, slept) = call(&server, cfg, [come_back(429, "2"), response(422)]);
@@ -262,7 +262,7 @@ fn retry_after_of_an_earlier_attempt_is_forgotten() {
 }
 
 #[test]
-fn retry_after_of_an_invalid_response_is_told() {
+fn returns_retry_after_of_invalid_responses() {
     let server = TestServer::start().unwrap();
     let (result, slept) = call(&server, server.config(), [come_back(202, "7")]);
     let error = result.unwrap_err();
@@ -272,7 +272,7 @@ fn retry_after_of_an_invalid_response_is_told() {
 }
 
 #[test]
-fn a_retry_returns_the_customer_as_it_is() {
+fn a_retry_returns_the_current_customer() {
     let log = Log::default();
     let server = TestServer::start_observed(log.clone()).unwrap();
     let cfg = server.config().max_retries(3).retry_unknown(true);

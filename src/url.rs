@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_host_and_port_that_are_checked_are_those_that_are_dialed() {
+    fn checked_host_and_port_are_dialed() {
         for (url, host, port) in [
             ("https://example.com", "example.com", 443),
             ("HTTPS://Example.COM./", "example.com.", 443),
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_at_most_2048_bytes_long() {
+    fn proxies_have_at_most_2048_bytes() {
         let url = |length| {
             format!(
                 "http://{}@proxy:1",
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_name_is_at_most_253_bytes_long() {
+    fn hosts_have_at_most_253_bytes() {
         let label = "a".repeat(63);
         let url = |last| format!("https://{label}.{label}.{label}.{}", "b".repeat(last));
         assert!(base_url(&url(61)).is_ok());
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_ends_in_a_number_is_an_ipv4_address() {
+    fn hosts_ending_in_numbers_are_ipv4() {
         const RULE: Rule = "must have a host name, or an IPv4 address of four decimal numbers: \
                             the last part of a name is no number";
         for (host, expected) in [
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn no_label_of_the_api_is_punycode() {
+    fn api_hosts_have_no_punycode_label() {
         for (host, expected) in [
             ("xn.example", true),
             ("xn-a.example", true),
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_with_two_readings_is_rejected() {
+    fn ambiguous_authorities_are_rejected() {
         for url in [
             "http://localhost@example.com",
             "http://localhost:80@example.com",

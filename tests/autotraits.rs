@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
 #[test]
-fn every_public_type_is_send_and_sync() {
+fn public_types_are_send_and_sync() {
     fn check<T: Send + Sync + Unpin + Debug + 'static>() {}
     check::<ApiError>();
     check::<AuthScheme>();
@@ -48,7 +48,7 @@ fn values_are_unwind_safe() {
 }
 
 #[test]
-fn types_have_the_traits_that_were_promised() {
+fn types_have_the_promised_traits() {
     fn small<T: Clone + Copy + Debug + Eq + Hash + PartialEq>() {}
     fn plain<T: Clone + Debug + Eq + PartialEq>() {}
     fn hash<T: Clone + Debug + Eq + Hash>() {}
@@ -78,7 +78,7 @@ fn an_error_is_one_word_wide() {
 }
 
 #[test]
-fn functions_and_methods_have_the_signatures_that_were_promised() {
+fn functions_have_the_promised_signatures() {
     type Built = Result<Config, Error>;
     type Set<T> = fn(ConfigBuilder, T) -> ConfigBuilder;
     type SetField<T> = fn(CustomerPatch, T) -> CustomerPatch;
@@ -168,7 +168,7 @@ fn functions_and_methods_have_the_signatures_that_were_promised() {
 }
 
 #[test]
-fn fields_and_variants_are_those_that_were_promised() {
+fn fields_and_variants_are_as_promised() {
     let _ = |customer: Customer| {
         let _: String = customer.id;
         let _: [Option<String>; 5] = [
@@ -215,7 +215,7 @@ fn fields_and_variants_are_those_that_were_promised() {
 }
 
 #[test]
-fn errors_pass_through_question_marks_and_boxes() {
+fn errors_can_be_boxed_and_downcast() {
     fn boxed() -> Result<(), Box<dyn StdError + Send + Sync>> {
         CustomerPatch::new().validate()?;
         Ok(())

@@ -17,7 +17,7 @@ use paywithsoap::{AuthScheme, Config, ConfigBuilder, CustomerPatch, Error, updat
 use common::HAS_TLS;
 
 #[test]
-fn every_violation_is_reported_at_once_in_order() {
+fn every_violation_is_reported_in_order() {
     let error = Config::builder("")
         .base_url("ftp://a.example")
         .user_agent("")
@@ -74,7 +74,7 @@ fn system_roots_need_their_feature() {
 
 #[test]
 #[cfg(feature = "platform-verifier")]
-fn system_roots_are_had_with_their_feature() {
+fn system_roots_build_with_their_feature() {
     assert!(local().system_roots(true).build().is_ok());
 }
 
@@ -96,7 +96,7 @@ fn a_build_without_tls_rejects_https() {
 }
 
 #[test]
-fn proxies_are_rejected_with_what_would_be_right() {
+fn rejects_proxies_with_a_rule() {
     const URL: &str = "must be a URL like http://proxy.example:3128, in visible ASCII";
     const SOCKS: &str = "must be an http or https proxy: SOCKS is not supported";
     const SCHEME: &str = "must be an http or https proxy";
@@ -294,7 +294,7 @@ fn another_timeout_shares_the_connection() {
 }
 
 #[test]
-fn from_env_takes_key_and_url_from_the_environment() {
+fn from_env_takes_key_and_url() {
     let local = ("SOAP_API_URL", "http://127.0.0.1:1/api/v1");
     for (variables, expected) in [
         (
@@ -334,7 +334,7 @@ fn from_env_takes_key_and_url_from_the_environment() {
 
 #[test]
 #[cfg(unix)]
-fn from_env_rejects_variables_that_are_not_utf_8() {
+fn from_env_rejects_invalid_utf_8() {
     use std::os::unix::ffi::OsStringExt;
     let odd = || OsString::from_vec(b"k\xFF".to_vec());
     let variables = [("SOAP_API_KEY", odd()), ("SOAP_API_URL", odd())];
@@ -359,7 +359,7 @@ fn a_setter_wins_over_the_environment() {
 
 #[test]
 #[cfg(not(any(feature = "rustls-no-provider", feature = "native-tls")))]
-fn a_build_without_tls_has_no_use_for_roots() {
+fn a_build_without_tls_rejects_roots() {
     let variables = [
         ("SOAP_API_KEY", "key"),
         ("SOAP_API_URL", "http://127.0.0.1:1"),
@@ -422,7 +422,7 @@ mod with_tls {
     const READ: &str = "http://127.0.0.1:1 direct";
 
     #[test]
-    fn from_env_reads_roots_from_a_file() {
+    fn from_env_reads_roots_from_files() {
         let folder = Folder::new("roots");
         let large = |size| format!("{BLOCK}{}", "#".repeat(size - BLOCK.len()));
         let not_found = "must be the path of a PEM file: there is no such file";
@@ -466,7 +466,7 @@ mod with_tls {
 
     #[test]
     #[cfg(unix)]
-    fn no_file_of_roots_is_waited_for() {
+    fn never_waits_for_a_roots_file() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         use std::process::Command;
 
@@ -505,7 +505,7 @@ mod with_tls {
 
     #[test]
     #[cfg(unix)]
-    fn a_path_of_roots_need_not_be_utf_8() {
+    fn roots_path_need_not_be_utf_8() {
         use std::os::unix::ffi::OsStringExt;
         let folder = Folder::new("not-utf-8");
         let name = std::ffi::OsString::from_vec(b"r\xFF.pem".to_vec());
@@ -517,7 +517,7 @@ mod with_tls {
     }
 
     #[test]
-    fn every_bad_variable_is_reported_at_once() {
+    fn reports_every_bad_variable_at_once() {
         let variables = [
             ("SOAP_API_KEY", "a key"),
             ("SOAP_API_URL", "http://a.example/"),
@@ -536,7 +536,7 @@ mod with_tls {
     const BAD: &str = "must have a port from 1 to 65535 after the `:`, or neither";
 
     #[test]
-    fn the_hosts_are_those_of_the_api_page() {
+    fn hosts_match_the_api_page() {
         let none: [(&str, &str); 0] = [];
         assert_eq!(
             in_child("sandbox", &none),
@@ -557,7 +557,7 @@ mod with_tls {
     }
 
     #[test]
-    fn the_proxy_is_the_first_variable_that_is_not_empty() {
+    fn first_nonempty_variable_is_the_proxy() {
         let bad = "http://proxy.example:99999";
         let good = "http://proxy.example:3128";
         let proxied = "https://api-sandbox.paywithsoap.com proxied";
@@ -593,7 +593,7 @@ mod with_tls {
 
     #[test]
     #[cfg(unix)]
-    fn a_proxy_variable_that_is_not_utf_8_is_a_violation() {
+    fn proxy_variables_must_be_utf_8() {
         use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt;
         let variables = [("all_proxy", OsString::from_vec(b"http://\xFF".to_vec()))];
@@ -601,7 +601,7 @@ mod with_tls {
     }
 
     #[test]
-    fn a_proxy_of_the_environment_is_not_used_for_this_machine() {
+    fn local_urls_ignore_the_environments_proxy() {
         for url in [
             "http://localhost:8080",
             "https://LOCALHOST",
@@ -665,7 +665,7 @@ mod with_tls {
     }
 
     #[test]
-    fn an_exempt_host_makes_no_violation_of_the_proxy() {
+    fn exempt_hosts_need_no_valid_proxy() {
         let variables = [
             ("https_proxy", "not a proxy"),
             ("NO_PROXY", "paywithsoap.com"),
@@ -677,7 +677,7 @@ mod with_tls {
     }
 
     #[test]
-    fn a_call_goes_by_the_proxy_of_the_environment() {
+    fn calls_use_the_environments_proxy() {
         let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://us%65r:pass@{}", proxy.local_addr().unwrap());
         let asked = thread::spawn(move || {

@@ -61,7 +61,7 @@ fn no_cookie_is_sent_back() {
 }
 
 #[test]
-fn many_large_cookies_leave_the_config_working() {
+fn many_large_cookies_break_no_config() {
     let (cfg, requests) = server(&[
         |count| format!("a{count}={}; Path=/", "x".repeat(1500)),
         |count| format!("b{count}={}; Path=/", "y".repeat(1500)),

@@ -18,7 +18,7 @@ use common::{
 // A table: a row a mischief.
 #[allow(clippy::too_many_lines)]
 #[test]
-fn nothing_that_a_server_does_outlives_the_timeout() {
+fn no_server_outlives_the_timeout() {
     type Script = fn(TcpStream) -> io::Result<()>;
     const SLOW: Duration = Duration::from_millis(20);
     const HEAD: &str = "HTTP/1.1 200 OK\r\n";
@@ -136,7 +136,7 @@ fn nothing_that_a_server_does_outlives_the_timeout() {
 }
 
 #[test]
-fn connecting_ends_by_the_shorter_of_the_two_timeouts() {
+fn connecting_ends_by_the_shorter_timeout() {
     let (addr, _kept) = syn_dropped();
     for (timeout, connect_timeout, reported) in [
         (SHORT, LONG, "no response within the timeout"),
@@ -153,7 +153,7 @@ fn connecting_ends_by_the_shorter_of_the_two_timeouts() {
 }
 
 #[test]
-fn an_error_body_is_not_waited_for_long() {
+fn error_bodies_are_awaited_only_briefly() {
     let addr = serve(|_, mut stream| {
         read_request(&mut stream)?;
         stream.write_all(b"HTTP/1.1 500 Oops\r\ncontent-length: 99\r\n\r\n{\"error\":")?;
@@ -274,7 +274,7 @@ mod with_tls {
     }
 
     #[test]
-    fn no_response_over_tls_outlives_the_timeout() {
+    fn no_tls_response_outlives_the_timeout() {
         let slow = Duration::from_millis(20);
         let silent = tls::serve(tls::good(), |_, mut tls| stall(&mut tls));
         let trickling = tls::serve(tls::good(), move |_, mut tls| {

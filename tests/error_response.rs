@@ -74,7 +74,7 @@ fn an_error_response_is_shown_verbatim() {
 }
 
 #[test]
-fn error_bodies_of_every_shape_are_read() {
+fn reads_error_bodies_of_every_shape() {
     let mut failed = String::new();
     for (body, message, hint) in [
         (r#"{"error":"no"}"#, Some("no"), None),
@@ -147,7 +147,7 @@ fn error_bodies_of_every_shape_are_read() {
 }
 
 #[test]
-fn field_errors_of_every_shape_are_read() {
+fn reads_field_errors_of_every_shape() {
     let mut failed = String::new();
     let server = TestServer::start().unwrap();
     let cfg = one_attempt(&server);
@@ -268,7 +268,7 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
 ];
 
 #[test]
-fn field_errors_of_hostile_bodies_are_bounded() {
+fn hostile_bodies_yield_bounded_field_errors() {
     for (part, count) in [("true,", 100), ("\"x\",", 100), ("{},", 0), ("[],", 0)] {
         let list = part.repeat(60_000 / part.len());
         let body = format!(r#"{{"errors":{{"email":[{list}null]}}}}"#);
@@ -293,7 +293,7 @@ fn field_errors_of_hostile_bodies_are_bounded() {
 }
 
 #[test]
-fn field_errors_are_values_that_show_no_message() {
+fn field_errors_show_no_message() {
     let error = respond(422, br#"{"errors":{"email":["a","b"]}}"#);
     let [first, second] = error.api().unwrap().field_errors() else {
         panic!("two errors")
@@ -309,7 +309,7 @@ fn field_errors_are_values_that_show_no_message() {
 }
 
 #[test]
-fn an_error_body_is_kept_up_to_64_kib() {
+fn keeps_64_kib_of_error_bodies() {
     const MOST: usize = 64 * 1024;
     for character in ["x", "\u{E9}", "\u{20AC}", "\u{1F600}"] {
         for before in 0..4 {
@@ -331,14 +331,14 @@ fn an_error_body_is_kept_up_to_64_kib() {
 }
 
 #[test]
-fn an_error_body_may_not_be_utf_8() {
+fn error_bodies_need_not_be_utf_8() {
     let error = respond(422, b"{\"error\":\"caf\xE9\"}");
     assert_eq!(error.body(), Some("{\"error\":\"caf\u{FFFD}\"}"));
     assert_eq!(error.api().unwrap().message(), Some("caf\u{FFFD}"));
 }
 
 #[test]
-fn an_error_body_of_any_depth_is_survived() {
+fn survives_error_bodies_of_any_depth() {
     let nested = |open: &str, close: &str, n: usize| {
         format!("{{\"error\":{}\"no\"{}}}", open.repeat(n), close.repeat(n))
     };
@@ -364,7 +364,7 @@ fn an_error_body_of_any_depth_is_survived() {
 }
 
 #[test]
-fn an_error_body_without_text_is_read_at_once() {
+fn reads_error_bodies_in_one_pass() {
     // A reader that looks twice at each level would look 2^120 times.
     for key in ["message", "detail", "error", "title", "other"] {
         let open = format!(r#"{{"{key}":"#).repeat(120);
@@ -435,7 +435,7 @@ fn names_of_one_character_show() {
 }
 
 #[test]
-fn the_message_is_cut_at_300_characters() {
+fn messages_are_cut_at_300_characters() {
     for (message, shown) in [
         ("x".repeat(300), "x".repeat(300)),
         ("x".repeat(301), format!("{}..", "x".repeat(300))),
@@ -569,7 +569,7 @@ fn retry_after_is_returned() {
 }
 
 #[test]
-fn a_wait_over_thirty_seconds_ends_the_call_instead() {
+fn never_waits_over_thirty_seconds() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(5).build().unwrap();
     server.fail_next(Fault::respond(429, "").header("retry-after", "31"));

@@ -14,7 +14,7 @@ use common::{
 };
 
 #[test]
-fn every_row_of_the_table_comes_out_as_required() {
+fn every_row_ends_as_required() {
     // Without TLS no name is ever looked up.
     let rows = rows(|scenario| {
         !scenario.starts_with("TLS") && (HAS_TLS || !scenario.contains("NXDOMAIN"))

@@ -43,7 +43,7 @@ fn assert_apart(cfg: &Config) {
 }
 
 #[test]
-fn parent_and_child_never_share_a_connection() {
+fn parent_and_child_never_share_connections() {
     let addr = serve(|number, mut stream| respond(number, &mut stream));
     assert_apart(&config(addr).build().unwrap());
 }

@@ -8,38 +8,38 @@ use paywithsoap::{Config, CustomerPatch, Error, Violation, update_customer};
 use regex_syntax::hir::{Class, HirKind};
 
 #[test]
-fn email_addresses_come_out_as_the_corpus_says() {
+fn email_addresses_match_the_corpus() {
     check_corpus(include_str!("data/email.tsv"), email);
 }
 
 #[test]
-fn phone_numbers_come_out_as_the_corpus_says() {
+fn phone_numbers_match_the_corpus() {
     check_corpus(include_str!("data/phone_number.tsv"), phone_number);
 }
 
 #[test]
-fn dates_of_birth_come_out_as_the_corpus_says() {
+fn dates_of_birth_match_the_corpus() {
     check_corpus(include_str!("data/date_of_birth.tsv"), date_of_birth);
 }
 
 #[test]
-fn ids_come_out_as_the_corpus_says() {
+fn ids_match_the_corpus() {
     let id = IdCheck::new();
     check_corpus(include_str!("data/id.tsv"), |value| id.of(value));
 }
 
 #[test]
-fn base_urls_come_out_as_the_corpus_says() {
+fn base_urls_match_the_corpus() {
     check_corpus(include_str!("data/base_url.tsv"), base_url);
 }
 
 #[test]
-fn api_keys_come_out_as_the_corpus_says() {
+fn api_keys_match_the_corpus() {
     check_corpus(include_str!("data/api_key.tsv"), api_key);
 }
 
 #[test]
-fn email_addresses_are_rejected_with_a_rule() {
+fn rejects_email_addresses_with_a_rule() {
     const SHAPE: &str = "email must be an e-mail address as HTML defines it, like \
         customer@example.com: no quotes, spaces, brackets, second `@` or empty part of the domain";
     const SPACE: &str = "email must be a bare e-mail address: drop the white space around it";
@@ -108,7 +108,7 @@ fn email_addresses_are_rejected_with_a_rule() {
 }
 
 #[test]
-fn phone_numbers_are_rejected_with_a_rule() {
+fn rejects_phone_numbers_with_a_rule() {
     const COUNTRY: &str = "phone_number must be exactly 10 digits: drop the country code, \
         and write the digits alone";
     const ABROAD: &str = "phone_number must be exactly 10 digits without a country code";
@@ -154,7 +154,7 @@ fn phone_numbers_are_rejected_with_a_rule() {
 }
 
 #[test]
-fn dates_of_birth_are_rejected_with_a_rule() {
+fn rejects_dates_of_birth_with_a_rule() {
     const CALENDAR: &str = "date_of_birth must be a valid calendar date: \
         there is no such month, or the month has no such day";
     const SPACE: &str = "date_of_birth must be written YYYY-MM-DD: drop the white space around it";
@@ -230,7 +230,7 @@ fn dates_of_birth_are_rejected_with_a_rule() {
 }
 
 #[test]
-fn names_are_rejected_with_a_rule() {
+fn rejects_names_with_a_rule() {
     const VISIBLE: &str = "must contain at least one visible character: \
         leave the field out to keep the name as it is";
     const CONTROL: &str = "must not contain a control character or line break";
@@ -298,7 +298,7 @@ fn names_are_rejected_with_a_rule() {
 }
 
 #[test]
-fn ids_are_rejected_with_a_rule() {
+fn rejects_ids_with_a_rule() {
     const SPACE: &str = "id must be the bare customer id: drop the white space around it";
     const SHAPE: &str = "id must be `cus_` and 1 to 128 ASCII letters or digits";
     const OTHER: &str = "id must be the Soap customer id, `cus_` and 1 to 128 letters or digits; \
@@ -339,7 +339,7 @@ fn ids_are_rejected_with_a_rule() {
 }
 
 #[test]
-fn api_keys_are_rejected_with_a_rule() {
+fn rejects_api_keys_with_a_rule() {
     const SCHEME: &str =
         "api_key must be the bare key: drop `Bearer `, which the client adds itself";
     const SPACE: &str =
@@ -379,7 +379,7 @@ fn api_keys_are_rejected_with_a_rule() {
 }
 
 #[test]
-fn user_agents_are_rejected_with_a_rule() {
+fn rejects_user_agents_with_a_rule() {
     const SHAPE: &str = "user_agent must be 1 to 256 printable ASCII characters";
     check_messages(
         user_agent,
@@ -401,7 +401,7 @@ fn user_agents_are_rejected_with_a_rule() {
 }
 
 #[test]
-fn hosts_of_base_urls_are_rejected_with_a_rule() {
+fn rejects_hosts_with_a_rule() {
     const NUMBER: &str = "base_url must have a host name, or an IPv4 address of four decimal \
                           numbers: the last part of a name is no number";
     const PUNYCODE: &str =
@@ -478,7 +478,7 @@ fn hosts_of_base_urls_are_rejected_with_a_rule() {
 }
 
 #[test]
-fn base_urls_are_rejected_with_a_rule() {
+fn rejects_base_urls_with_a_rule() {
     const SCHEME: &str = "base_url must start with `https://`, or with `http://` for this machine";
     const USER: &str =
         "base_url must have no user name or password: the API takes the key in a header";
@@ -537,7 +537,7 @@ fn base_urls_are_rejected_with_a_rule() {
 }
 
 #[test]
-fn a_base_url_has_one_form_however_it_is_written() {
+fn base_urls_are_normalized() {
     for (given, kept) in [
         ("http://localhost:80/", "http://localhost:80"),
         ("HTTP://LocalHost", "http://localhost"),

@@ -32,7 +32,7 @@ fn violations(builder: ConfigBuilder) -> Vec<String> {
 }
 
 #[test]
-fn headers_of_http_and_the_client_are_rejected() {
+fn rejects_headers_of_http_and_client() {
     for (name, rule) in [
         ("accept", OWNED),
         ("Accept", OWNED),
@@ -89,7 +89,7 @@ fn headers_of_http_and_the_client_are_rejected() {
 }
 
 #[test]
-fn names_and_values_are_those_of_http() {
+fn names_and_values_follow_http() {
     let long = "n".repeat(8193);
     for (name, value, expected) in [
         ("x-gateway", "token", None),
@@ -134,7 +134,7 @@ fn names_and_values_are_those_of_http() {
 }
 
 #[test]
-fn each_bad_header_is_reported_in_order() {
+fn reports_each_bad_header_in_order() {
     let builder = local()
         .header("x-b", "\n")
         .header("x-good", "x")
@@ -204,7 +204,7 @@ fn headers_go_out_with_every_request() {
 }
 
 #[test]
-fn the_most_that_headers_may_be_is_sent() {
+fn sends_headers_of_the_maximum_size() {
     let script = |_, mut stream| {
         let request = common::read_request(&mut stream)?;
         let text = String::from_utf8(request).map_err(std::io::Error::other)?;

@@ -23,7 +23,7 @@ use ureq::http::Request;
 
 #[test]
 #[ignore = "talks to the real API and changes a customer there"]
-fn the_sandbox_does_what_is_taken_for_granted() {
+fn the_sandbox_behaves_as_assumed() {
     let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let (Some(key), Some(id)) = (variable("SOAP_API_KEY"), variable("SOAP_CUSTOMER_ID")) else {
         println!("skipped: SOAP_API_KEY and SOAP_CUSTOMER_ID are not both set");
@@ -44,7 +44,7 @@ fn the_sandbox_does_what_is_taken_for_granted() {
 }
 
 #[test]
-fn the_test_server_does_what_is_taken_for_granted() {
+fn the_test_server_behaves_as_assumed() {
     let server = TestServer::start().unwrap();
     server.add_customer(r#"{"id":"cus_other","email":"taken@example.com"}"#);
     let live = Live {

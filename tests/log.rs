@@ -55,7 +55,7 @@ static CAPTURE: Capture = Capture(Mutex::new(Vec::new()));
 
 // One test: the logger is the whole process's.
 #[test]
-fn nothing_logged_at_debug_holds_a_secret_and_two_targets_do_at_trace() {
+fn only_two_trace_targets_log_secrets() {
     log::set_logger(&CAPTURE).unwrap();
     log::set_max_level(LevelFilter::Debug);
     let calls = make_calls();

@@ -52,7 +52,7 @@ fn reports_every_violation_in_field_order() {
 }
 
 #[test]
-fn reports_an_empty_patch_after_the_id() {
+fn reports_empty_patches_after_the_id() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().build().unwrap();
     let patch = CustomerPatch::new();
@@ -87,13 +87,13 @@ fn validate_and_to_json_reject_alike() {
 }
 
 #[test]
-fn one_violation_keeps_the_whole_patch_back() {
+fn one_violation_rejects_the_whole_patch() {
     let patch = CustomerPatch::new().email("a@b").phone_number("1");
     assert_eq!(fields_of(&patch.to_json().unwrap_err()), ["phone_number"]);
 }
 
 #[test]
-fn the_last_call_for_a_field_wins() {
+fn the_last_call_per_field_wins() {
     let set: [fn(CustomerPatch, &str) -> CustomerPatch; 5] = [
         |patch, value| patch.email(value),
         |patch, value| patch.first_name(value),
@@ -118,7 +118,7 @@ fn the_last_call_for_a_field_wins() {
 }
 
 #[test]
-fn only_a_patch_with_no_field_set_is_empty() {
+fn only_patches_without_fields_are_empty() {
     assert!(CustomerPatch::new().is_empty());
     assert!(CustomerPatch::default().is_empty());
     assert!(!CustomerPatch::new().email("a@b").is_empty());
@@ -130,7 +130,7 @@ fn only_a_patch_with_no_field_set_is_empty() {
 }
 
 #[test]
-fn patches_are_equal_whatever_the_order_of_setters() {
+fn setter_order_does_not_affect_equality() {
     let one = CustomerPatch::new().email("a@b").first_name("Jane");
     let other = CustomerPatch::new().first_name("Jane").email("a@b");
     assert_eq!(one, other);
@@ -141,7 +141,7 @@ fn patches_are_equal_whatever_the_order_of_setters() {
 }
 
 #[test]
-fn setters_take_anything_that_turns_into_a_string() {
+fn setters_take_whatever_becomes_a_string() {
     let patch = CustomerPatch::new()
         .email(String::from("a@b"))
         .first_name('J')
@@ -158,7 +158,7 @@ fn setters_take_anything_that_turns_into_a_string() {
 }
 
 #[test]
-fn reads_from_json_in_any_order_and_escaped() {
+fn reads_escaped_json_in_any_order() {
     let patch: CustomerPatch = serde_json::from_str(
         r#" { "phone_number" : "5551234567", "first\u005fname": "J\u0061ne" } "#,
     )
@@ -213,7 +213,7 @@ fn reads_from_every_kind_of_deserializer() {
 }
 
 #[test]
-fn reads_the_rest_of_a_struct_that_it_is_part_of() {
+fn reads_as_a_flattened_field() {
     let job: Job = serde_json::from_str(r#"{"email":"a@b","id":"cus_1","first_name":""}"#).unwrap();
     assert_eq!(job.id, "cus_1");
     assert_eq!(job.patch, CustomerPatch::new().email("a@b").first_name(""));
@@ -230,7 +230,7 @@ fn reads_the_rest_of_a_struct_that_it_is_part_of() {
 }
 
 #[test]
-fn malformed_values_are_read_and_become_violations() {
+fn malformed_values_are_read_as_violations() {
     let patch: CustomerPatch = serde_json::from_str(
         r#"{"date_of_birth":"02/13/1990","phone_number":"+1 555 123 4567",
             "last_name":"\n","first_name":" ","email":"jane"}"#,
@@ -242,7 +242,7 @@ fn malformed_values_are_read_and_become_violations() {
 }
 
 #[test]
-fn rejects_what_is_no_map_of_strings() {
+fn rejects_all_but_maps_of_strings() {
     const NO_MAP: &str = "a patch must be a map of customer fields to strings";
     let long = format!("\"{}\"", "S3CRET".repeat(1000));
     for (json, message) in [
@@ -353,7 +353,7 @@ fn rejects_numbers_that_no_type_holds() {
 }
 
 #[test]
-fn rejects_values_that_json_does_not_have() {
+fn rejects_values_unknown_to_json() {
     fn rejected<'de, D: Deserializer<'de>>(value: D) -> String
     where
         D::Error: fmt::Display,

@@ -129,7 +129,7 @@ fn every_block_that_begins_counts() {
 }
 
 #[test]
-fn files_joined_without_a_line_break_are_rejected() {
+fn joined_files_need_a_line_break() {
     let joined = format!("{}{}", tls::root().trim_end(), tls::root());
     assert_eq!(
         violation(joined),
@@ -138,7 +138,7 @@ fn files_joined_without_a_line_break_are_rejected() {
 }
 
 #[test]
-fn a_file_without_a_certificate_is_rejected() {
+fn rejects_files_without_a_certificate() {
     let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
     let utf_16 = |swap: bool| -> Vec<u8> {
         let units = format!("\u{FEFF}{}", tls::root());
@@ -172,7 +172,7 @@ fn a_file_without_a_certificate_is_rejected() {
 }
 
 #[test]
-fn the_first_root_of_every_good_file_is_trusted() {
+fn trusts_every_good_files_first_root() {
     let addr = tls::serve(tls::good(), |_, mut tls: Tls| -> io::Result<()> {
         loop {
             read_request(&mut tls)?;
@@ -214,7 +214,7 @@ fn the_first_root_of_every_good_file_is_trusted() {
 }
 
 #[test]
-fn the_base64_of_a_certificate_may_be_one_line_or_many() {
+fn base64_may_have_any_line_length() {
     let root = tls::root().replace('\r', "");
     let base64: String = root.lines().filter(|line| !line.starts_with('-')).collect();
     assert_eq!(violation(format!("{BEGIN}{base64}\n{END}")), None);

@@ -31,7 +31,7 @@ const SECRETS: [&str; 6] = [
 ];
 
 #[test]
-fn settings_show_no_key_no_header_and_no_proxy_password() {
+fn settings_show_no_secret() {
     let builder = Config::builder(KEY)
         .base_url("http://127.0.0.1:8080/gate")
         .header("X-Gateway", "ZQXJtoken")
@@ -80,7 +80,7 @@ fn rejected_settings_show_no_value() {
 }
 
 #[test]
-fn a_patch_shows_which_fields_are_set_and_not_to_what() {
+fn patches_show_fields_but_no_values() {
     let patch = patch();
     assert_silent(&patch);
     assert_eq!(
@@ -102,7 +102,7 @@ fn a_patch_shows_which_fields_are_set_and_not_to_what() {
 }
 
 #[test]
-fn a_customer_shows_its_id_and_times_and_no_personal_data() {
+fn customers_show_no_personal_data() {
     let server = server();
     let cfg = one_attempt(&server);
     let customer = update_customer(&cfg, ID, &patch()).unwrap();
@@ -141,7 +141,7 @@ fn violations_show_no_value() {
 }
 
 #[test]
-fn error_responses_show_nothing_of_the_patch() {
+fn error_responses_show_no_patch_value() {
     let echo = format!("{EMAIL} {FIRST} {LAST} {PHONE} {BIRTH} {KEY}");
     let server = server();
     let cfg = Config::builder(KEY).base_url(server.base_url());
@@ -166,7 +166,7 @@ fn error_responses_show_nothing_of_the_patch() {
 }
 
 #[test]
-fn invalid_responses_show_nothing_of_their_body() {
+fn invalid_responses_show_no_body() {
     let server = server();
     let cfg = one_attempt(&server);
     for body in [
@@ -235,7 +235,7 @@ fn broken_responses_show_nothing() {
 }
 
 #[test]
-fn a_server_that_is_not_there_shows_nothing() {
+fn an_unreachable_server_shows_nothing() {
     let (nobody, _kept) = common::refused();
     let cfg = Config::builder(KEY).base_url(format!("http://{nobody}"));
     let cfg = cfg.no_proxy().max_retries(0).build().unwrap();
@@ -297,7 +297,7 @@ fn causes_follow_on_the_same_line() {
 }
 
 #[test]
-fn errors_of_json_show_nothing_of_it() {
+fn json_errors_show_no_value() {
     for json in [
         r#"{"ZQXJkey":"x"}"#,
         r#"{"email":"ZQXJmail","email":"ZQXJmail"}"#,
@@ -314,7 +314,7 @@ fn errors_of_json_show_nothing_of_it() {
 }
 
 #[test]
-fn a_main_that_returns_the_error_reads_well() {
+fn errors_returned_from_main_read_well() {
     if std::env::var_os("PAYWITHSOAP_TEST_MAIN").is_some() {
         return;
     }
@@ -346,7 +346,7 @@ fn a_main_that_returns_the_error_reads_well() {
 
 /// Not a test of its own, but what the test above runs as a process.
 #[test]
-#[ignore = "run by a_main_that_returns_the_error_reads_well"]
+#[ignore = "run by errors_returned_from_main_read_well"]
 fn as_a_main() -> Result<(), Error> {
     let server = server();
     let cfg = one_attempt(&server);

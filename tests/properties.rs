@@ -32,7 +32,7 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn json_has_exactly_the_fields_that_are_set(fields in right_fields()) {
+    fn json_has_exactly_the_set_fields(fields in right_fields()) {
         let patch = patch_of(NAMES.into_iter().zip(&fields));
         let set: Vec<_> = NAMES
             .iter()
@@ -50,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn the_last_call_of_a_setter_wins(
+    fn the_last_call_per_setter_wins(
         fields in any_fields(),
         before in any_fields(),
         order in Just([0, 1, 2, 3, 4]).prop_shuffle(),
@@ -71,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn violations_name_the_malformed_fields_in_order(fields in any_fields()) {
+    fn violations_name_malformed_fields_in_order(fields in any_fields()) {
         let wrong: Vec<_> = NAMES
             .into_iter()
             .zip(&fields)
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn a_patch_reads_from_json_as_from_setters(fields in any_fields()) {
+    fn json_and_setters_make_equal_patches(fields in any_fields()) {
         let map: Map<String, Value> = NAMES
             .into_iter()
             .zip(&fields)
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn an_email_is_what_the_pattern_of_html_matches(email in near_email()) {
+    fn an_email_matches_the_html_pattern(email in near_email()) {
         let pattern = Regex::new(HTML_EMAIL).unwrap();
         let expected = email.len() <= 254 && pattern.is_match(&email);
         prop_assert_eq!(CustomerPatch::new().email(email).validate().is_ok(), expected);
@@ -126,13 +126,13 @@ proptest! {
     }
 
     #[test]
-    fn a_phone_number_is_ten_ascii_digits(number in near("0123456789", 12)) {
+    fn phone_numbers_are_ten_ascii_digits(number in near("0123456789", 12)) {
         let expected = number.len() == 10 && number.bytes().all(|b| b.is_ascii_digit());
         prop_assert_eq!(CustomerPatch::new().phone_number(number).validate().is_ok(), expected);
     }
 
     #[test]
-    fn a_name_is_kept_as_it_is_or_rejected(name in near("aZ \t\n\u{e9}\u{200b}\u{2028}\u{feff}\u{e0100}\u{fffd}", 260)) {
+    fn names_are_kept_unchanged_or_rejected(name in near("aZ \t\n\u{e9}\u{200b}\u{2028}\u{feff}\u{e0100}\u{fffd}", 260)) {
         let expected = name.chars().count() <= 255
             && name.chars().any(|c| !c.is_whitespace() && !is_invisible(c))
             && !name.contains(|c: char| c.is_control() || "\u{2028}\u{2029}\u{fffd}".contains(c));
@@ -151,7 +151,7 @@ proptest! {
     }
 
     #[test]
-    fn the_host_that_is_dialed_is_the_one_that_was_checked(url in near_url()) {
+    fn the_checked_host_is_dialed(url in near_url()) {
         let Ok(cfg) = Config::builder("key").base_url(&url).no_proxy().build() else {
             return Ok(());
         };
@@ -234,7 +234,7 @@ proptest! {
     #![proptest_config(cases(48))]
 
     #[test]
-    fn accepted_values_survive_unchanged_to_the_wire(id in "cus_[0-9A-Za-z]{1,128}", fields in right_fields()) {
+    fn accepted_values_are_sent_unchanged(id in "cus_[0-9A-Za-z]{1,128}", fields in right_fields()) {
         let patch = patch_of(NAMES.into_iter().zip(&fields));
         prop_assume!(!patch.is_empty());
         let server = TestServer::start().unwrap();
@@ -331,7 +331,7 @@ proptest! {
     }
 
     #[test]
-    fn json_with_the_id_is_a_customer(
+    fn customers_are_json_with_the_id(
         response in response_json(),
         bom in any::<bool>(),
         status in select(&[200_u16, 201][..]),
@@ -369,7 +369,7 @@ proptest! {
 }
 
 #[test]
-fn the_debug_of_a_patch_tells_which_fields_are_set() {
+fn patch_debug_names_the_set_fields() {
     let patch = CustomerPatch::new()
         .last_name("Doe")
         .email("jane@example.com");

@@ -81,7 +81,7 @@ fn by(proxy: SocketAddr, cfg: ConfigBuilder) -> ConfigBuilder {
 }
 
 #[test]
-fn a_call_goes_through_the_proxy_and_keeps_its_tunnel() {
+fn calls_share_one_proxy_tunnel() {
     let (addr, heads) = proxy(api());
     let cfg = by(addr, by_name()).build().unwrap();
     for _ in 0..2 {
@@ -96,7 +96,7 @@ fn a_call_goes_through_the_proxy_and_keeps_its_tunnel() {
 }
 
 #[test]
-fn a_proxy_gets_the_password_that_it_wants() {
+fn a_proxy_gets_its_password() {
     // us@er:p:s%s
     let authorized =
         |head: &str| head.contains("\r\nProxy-Authorization: Basic dXNAZXI6cDpzJXM=\r\n");
@@ -113,7 +113,7 @@ fn a_proxy_gets_the_password_that_it_wants() {
 }
 
 #[test]
-fn nothing_was_sent_where_the_tunnel_never_stood() {
+fn nothing_is_sent_without_a_tunnel() {
     type Script = fn(TcpStream) -> io::Result<()>;
     let cases: [(&str, bool, Script); 14] = [
         ("responds with 403", false, |mut s| {
@@ -191,7 +191,7 @@ fn nothing_was_sent_where_the_tunnel_never_stood() {
 }
 
 #[test]
-fn nothing_was_sent_where_the_proxy_cannot_be_reached() {
+fn an_unreachable_proxy_is_transient() {
     let (nobody, _kept) = common::refused();
     let error = call(&by(nobody, by_name()).build().unwrap()).unwrap_err();
     assert_eq!(common::io_kind(&error), io::ErrorKind::ConnectionRefused);
@@ -207,7 +207,7 @@ fn nothing_was_sent_where_the_proxy_cannot_be_reached() {
 }
 
 #[test]
-fn a_response_that_trickles_is_waited_for() {
+fn waits_for_a_trickling_proxy_response() {
     let api = api();
     let addr = serve(move |_, mut client| {
         read_head(&mut client)?;
@@ -234,7 +234,7 @@ fn tunnel_to(script: fn(Tls) -> io::Result<()>) -> SocketAddr {
 }
 
 #[test]
-fn a_tunnel_that_is_cut_leaves_it_unknown() {
+fn a_cut_tunnel_leaves_it_unknown() {
     for addr in [
         tunnel_to(|tls| rst(tls.sock)),
         tunnel_to(|tls| fin(&tls.sock)),
@@ -245,7 +245,7 @@ fn a_tunnel_that_is_cut_leaves_it_unknown() {
 }
 
 #[test]
-fn a_body_may_last_until_the_tunnel_closes() {
+fn bodies_may_end_with_the_tunnel() {
     let addr = tunnel_to(|mut tls| {
         write!(tls, "HTTP/1.1 200 OK\r\n\r\n{}", customer())?;
         tls::close(tls)
@@ -255,7 +255,7 @@ fn a_body_may_last_until_the_tunnel_closes() {
 }
 
 #[test]
-fn a_proxy_looks_up_the_name_and_sees_nothing_but_tls() {
+fn the_proxy_sees_only_the_name() {
     let (addr, heads) = proxy(api());
     let cfg = by(addr, by_name()).build().unwrap();
     for _ in 0..2 {
@@ -268,7 +268,7 @@ fn a_proxy_looks_up_the_name_and_sees_nothing_but_tls() {
 }
 
 #[test]
-fn the_certificate_must_be_the_apis_and_not_the_proxys() {
+fn the_certificate_must_be_the_apis() {
     let another = tls::serve(tls::good(), |_, mut tls| {
         let request = read_request(&mut tls)?;
         panic!("the request arrived: {request:?}")
@@ -280,7 +280,7 @@ fn the_certificate_must_be_the_apis_and_not_the_proxys() {
 }
 
 #[test]
-fn nothing_was_sent_where_the_tunnel_ends_before_tls_stands() {
+fn nothing_is_sent_before_tls_stands() {
     for reset in [false, true] {
         let addr = serve(move |_, mut client| {
             read_head(&mut client)?;
@@ -295,7 +295,7 @@ fn nothing_was_sent_where_the_tunnel_ends_before_tls_stands() {
 }
 
 #[test]
-fn a_proxy_that_talks_before_tls_does_is_not_believed() {
+fn responses_before_tls_are_not_believed() {
     let addr = serve(move |_, mut client| {
         read_head(&mut client)?;
         client.write_all(&[b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), ok()].concat())?;
@@ -331,7 +331,7 @@ fn a_proxys_certificate_is_checked() {
 }
 
 #[test]
-fn the_environments_proxy_is_used_where_it_should_be() {
+fn the_environment_chooses_the_proxy() {
     let (addr, heads) = proxy(api());
     let here = format!("http://{addr}");
     let nowhere = "http://127.0.0.1:1";

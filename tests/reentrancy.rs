@@ -87,7 +87,7 @@ fn with_logger(action: Action, test: impl FnOnce(&'static Action) + Send + 'stat
 }
 
 #[test]
-fn a_logger_may_make_calls_of_its_own() {
+fn a_logger_may_make_calls() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().build().unwrap();
     with_logger(Action::Call(cfg.clone()), move |_| {
@@ -99,7 +99,7 @@ fn a_logger_may_make_calls_of_its_own() {
 }
 
 #[test]
-fn a_logger_that_panics_spoils_no_config() {
+fn a_panicking_logger_spoils_no_config() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(0).build().unwrap();
     let never = Action::Panic(AtomicUsize::new(usize::MAX));

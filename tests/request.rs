@@ -4,7 +4,7 @@ use paywithsoap::testing::{Request, TestServer};
 use paywithsoap::{AuthScheme, ConfigBuilder, CustomerPatch, update_customer};
 
 #[test]
-fn sends_the_request_of_the_api_page_to_the_byte() {
+fn sends_the_request_of_the_page() {
     let request = sent(|config| config, &page_patch());
     assert_eq!(request.method, "PATCH");
     assert_eq!(
@@ -42,7 +42,7 @@ fn sends_these_headers_and_no_other() {
 }
 
 #[test]
-fn sends_the_same_headers_on_a_connection_that_is_used_again() {
+fn reused_connections_send_the_same_headers() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().build().unwrap();
     for _ in 0..3 {
@@ -55,7 +55,7 @@ fn sends_the_same_headers_on_a_connection_that_is_used_again() {
 }
 
 #[test]
-fn sends_the_key_as_bearer_token_or_bare() {
+fn sends_the_key_in_either_scheme() {
     for (scheme, expected) in [
         (AuthScheme::Bearer, "Bearer test-key-8Jw2cQe5Zr"),
         (AuthScheme::Raw, "test-key-8Jw2cQe5Zr"),
@@ -66,7 +66,7 @@ fn sends_the_key_as_bearer_token_or_bare() {
 }
 
 #[test]
-fn sends_a_key_of_any_visible_ascii_as_it_is() {
+fn sends_any_visible_ascii_key_unchanged() {
     let key = ('!'..='~').collect::<String>();
     let server = TestServer::start().unwrap();
     let cfg = paywithsoap::Config::builder(&key)
@@ -84,7 +84,7 @@ fn sends_a_key_of_any_visible_ascii_as_it_is() {
 }
 
 #[test]
-fn sends_the_longest_key_and_the_longest_patch() {
+fn sends_the_longest_key_and_patch() {
     let server = TestServer::start().unwrap();
     let key = "k".repeat(8192);
     let cfg = paywithsoap::Config::builder(&key)
@@ -109,7 +109,7 @@ fn sends_the_longest_key_and_the_longest_patch() {
 }
 
 #[test]
-fn puts_the_product_before_its_own_user_agent() {
+fn the_callers_user_agent_comes_first() {
     let request = sent(
         |config| config.user_agent("shop/2.1 (build 7)"),
         &page_patch(),
@@ -124,7 +124,7 @@ fn puts_the_product_before_its_own_user_agent() {
 }
 
 #[test]
-fn puts_the_path_after_the_base_url() {
+fn the_path_follows_the_base_url() {
     for (suffix, path) in [
         ("", "/api/v1/customers/cus_1"),
         ("/", "/api/v1/customers/cus_1"),
@@ -150,7 +150,7 @@ fn puts_the_path_after_the_base_url() {
 }
 
 #[test]
-fn sends_only_the_fields_that_were_set_in_the_order_of_the_page() {
+fn sends_only_set_fields_in_order() {
     for (patch, body) in [
         (CustomerPatch::new().email("a@b.c"), r#"{"email":"a@b.c"}"#),
         (
@@ -207,7 +207,7 @@ fn sends_names_as_they_are() {
 }
 
 #[test]
-fn sends_nothing_where_id_or_patch_is_refused() {
+fn sends_nothing_for_invalid_input() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().build().unwrap();
     for (id, patch) in [

@@ -118,7 +118,7 @@ fn relies_on_nothing_but_the_id() {
 }
 
 #[test]
-fn an_odd_field_takes_no_other_along() {
+fn one_odd_field_spoils_no_other() {
     let customer = read(&format!(
         r#"{{"email": 1e999, "first_name": "J\u0061ne", "last_name": "", "id": "{ID}",
             "phone_number": "+1 555", "first_name": "June", "date_of_birth": "x"}}"#
@@ -133,7 +133,7 @@ fn an_odd_field_takes_no_other_along() {
 }
 
 #[test]
-fn reads_an_id_however_json_writes_it() {
+fn reads_ids_however_json_writes_them() {
     for json in [
         format!(r#"{{"id":"{ID}"}}"#),
         format!(r#"{{"id":"\u0063{}"}}"#, &ID[1..]),
@@ -150,7 +150,7 @@ fn reads_an_id_however_json_writes_it() {
 }
 
 #[test]
-fn a_body_of_anything_else_is_invalid() {
+fn any_other_body_is_invalid() {
     const NO_CUSTOMER: &str = "the body is not a JSON object with an id";
     const EARLY: &str = "the body is JSON that ends too early";
     const EMPTY: &str = "the body is empty";
@@ -226,7 +226,7 @@ fn a_body_of_anything_else_is_invalid() {
 }
 
 #[test]
-fn a_body_that_is_not_utf_8_is_invalid() {
+fn bodies_must_be_utf_8() {
     for (body, lossy) in [
         (&b"\xFF"[..], "\u{FFFD}"),
         (b"{\"id\":\"caf\xE9\"}", "{\"id\":\"caf\u{FFFD}\"}"),
@@ -241,7 +241,7 @@ fn a_body_that_is_not_utf_8_is_invalid() {
 }
 
 #[test]
-fn a_body_is_read_up_to_one_mebibyte() {
+fn reads_bodies_up_to_one_mebibyte() {
     let of_length = |n: usize| {
         let head = format!(r#"{{"id":"{ID}","x":""#);
         let body = format!("{head}{}\"}}", "x".repeat(n - head.len() - 2));
@@ -300,7 +300,7 @@ fn any_other_2xx_is_invalid() {
 }
 
 #[test]
-fn an_invalid_response_is_never_tried_again() {
+fn an_invalid_response_is_never_retried() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().max_retries(5).retry_unknown(true);
     let cfg = cfg.build().unwrap();
@@ -313,7 +313,7 @@ fn an_invalid_response_is_never_tried_again() {
 }
 
 #[test]
-fn the_request_id_is_the_first_of_three_headers() {
+fn the_first_request_id_header_counts() {
     for (headers, expected) in [
         (&[][..], None),
         (&[("cf-ray", "c")], Some("c")),
@@ -338,7 +338,7 @@ fn the_request_id_is_the_first_of_three_headers() {
 }
 
 #[test]
-fn the_content_type_is_not_looked_at() {
+fn the_content_type_is_ignored() {
     for content_type in ["text/html", "application/json; charset=latin1", ""] {
         let headers = [("content-type", content_type)];
         assert!(respond(200, &headers, PAGE.as_bytes()).is_ok());
@@ -346,7 +346,7 @@ fn the_content_type_is_not_looked_at() {
 }
 
 #[test]
-fn serializes_the_nine_fields_in_the_order_of_the_page() {
+fn serializes_the_fields_in_page_order() {
     let customer = read(&format!(
         r#"{{"updated_at": "2025-03-12T09:15:42.001Z", "created_at": "2025-03-10T16:08:14.427+02:00",
             "date_of_birth": "0099-01-01", "phone_number": "5551234567", "last_name": "D\"oe",
@@ -511,14 +511,14 @@ fn the_test_server_has_no_mismatches() {
 }
 
 #[test]
-fn serializing_a_time_that_rfc_3339_cannot_write_fails() {
+fn serializing_times_beyond_rfc_3339_fails() {
     let mut customer = read(PAGE).unwrap();
     customer.created_at = Some(Date::MIN.midnight().assume_utc());
     assert!(serde_json::to_string(&customer).is_err());
 }
 
 #[test]
-fn reads_times_of_every_rfc_3339_form() {
+fn reads_every_rfc_3339_time_form() {
     for (text, unix_nanos) in [
         ("1970-01-01T00:00:00Z", 0),
         ("1970-01-01t00:00:00z", 0),
@@ -546,7 +546,7 @@ fn reads_times_of_every_rfc_3339_form() {
 }
 
 #[test]
-fn customers_are_equal_by_their_nine_fields() {
+fn customers_are_equal_by_nine_fields() {
     let customer = read(PAGE).unwrap();
     let spaced = read(&PAGE.replace('\n', "")).unwrap();
     assert_ne!(customer.raw_json(), spaced.raw_json());

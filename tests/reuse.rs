@@ -120,7 +120,7 @@ fn an_unsolicited_response_is_not_believed() {
 }
 
 #[test]
-fn a_connection_that_speaks_another_protocol_is_not_used_again() {
+fn a_switched_connection_is_not_reused() {
     let addr = serve(|number, mut stream| {
         loop {
             read_request(&mut stream)?;
@@ -135,7 +135,7 @@ fn a_connection_that_speaks_another_protocol_is_not_used_again() {
 }
 
 #[test]
-fn a_103_before_a_long_response_is_skipped() {
+fn skips_103_before_a_long_response() {
     let addr = serve(|_, mut stream| {
         read_request(&mut stream)?;
         let early = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n".to_vec();
@@ -240,7 +240,7 @@ mod with_tls {
     }
 
     #[test]
-    fn a_connection_whose_tls_has_ended_is_not_used_again() {
+    fn ended_tls_connections_are_not_reused() {
         for server in [&ONLY_12, &ONLY_13] {
             let addr = tls::serve(Arc::clone(server), |number, mut tls| {
                 if number > 0 {
@@ -261,7 +261,7 @@ mod with_tls {
     }
 
     #[test]
-    fn a_silent_connection_is_used_again() {
+    fn a_silent_connection_is_reused() {
         for (layers, serve) in LAYERS {
             let cfg = serve(|mut stream| {
                 for name in ["One", "Two", "Three"] {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use common::{ID, one_attempt};
 
 #[test]
-fn starts_with_the_customer_of_the_api_page() {
+fn starts_with_the_pages_customer() {
     let server = start();
     let customer = server.customer(ID).unwrap();
     assert_eq!(
@@ -33,7 +33,7 @@ fn starts_with_the_customer_of_the_api_page() {
 }
 
 #[test]
-fn remembers_changes_and_moves_updated_at_on() {
+fn keeps_changes_and_advances_updated_at() {
     let server = start();
     let cfg = one_attempt(&server);
     let mut before = field(&server, "updated_at");
@@ -180,7 +180,7 @@ fn calls_get_its_error_responses() {
 }
 
 #[test]
-fn a_value_is_free_once_no_other_has_it() {
+fn taken_values_become_free_again() {
     let server = start();
     let cfg = one_attempt(&server);
     let set = |id: &str, email: &str, phone_number: &str| {
@@ -216,7 +216,7 @@ fn a_value_is_free_once_no_other_has_it() {
 }
 
 #[test]
-fn moves_on_an_updated_at_that_lies_ahead() {
+fn advances_a_future_updated_at() {
     let server = start();
     server.add_customer(r#"{"id":"cus_2","updated_at":"2999-01-01T01:30:00+02:00"}"#);
     let customer = update_customer(&one_attempt(&server), "cus_2", &patch()).unwrap();
@@ -264,7 +264,7 @@ fn records_requests_as_they_arrived() {
 }
 
 #[test]
-fn requests_that_are_cleared_are_forgotten() {
+fn cleared_requests_are_forgotten() {
     let server = start();
     assert!(update(&server).is_ok());
     server.clear_requests();
@@ -536,7 +536,7 @@ fn faults_are_taken_in_order() {
 }
 
 #[test]
-fn faults_that_are_cleared_are_not_met() {
+fn cleared_faults_are_not_met() {
     let server = start();
     server.clear_faults();
     server.fail_next(Fault::Reset);
@@ -548,7 +548,7 @@ fn faults_that_are_cleared_are_not_met() {
 }
 
 #[test]
-fn a_respond_is_made_of_its_parts() {
+fn respond_is_made_of_its_parts() {
     let fault = Fault::respond(409, "ho").header("x", "1").header("x", "2");
     let headers = [("x", "1"), ("x", "2")].map(|(name, value)| (name.into(), value.into()));
     assert!(matches!(
@@ -596,7 +596,7 @@ fn serves_many_threads_at_a_time() {
 }
 
 #[test]
-fn stops_on_drop_whatever_its_connections_do() {
+fn stops_on_drop_despite_open_connections() {
     let server = start();
     let addr = server
         .base_url()
@@ -637,7 +637,7 @@ fn stops_on_drop_whatever_its_connections_do() {
 }
 
 #[test]
-fn a_call_after_the_drop_is_not_applied() {
+fn calls_after_drop_are_not_applied() {
     let cfg = one_attempt(&start());
     let error = update_customer(&cfg, ID, &patch()).unwrap_err();
     assert_transport(&error, Outcome::NotApplied);
@@ -646,13 +646,13 @@ fn a_call_after_the_drop_is_not_applied() {
 
 #[test]
 #[should_panic(expected = "a customer must be a JSON object")]
-fn a_customer_that_is_no_object_panics() {
+fn a_non_object_customer_panics() {
     start().add_customer("[]");
 }
 
 #[test]
 #[should_panic(expected = "a customer must have an id that is a string")]
-fn a_customer_with_an_odd_id_panics() {
+fn an_odd_customer_id_panics() {
     start().add_customer(r#"{"id":1}"#);
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 #[cfg(not(any(feature = "rustls-no-provider", feature = "native-tls")))]
 #[test]
-fn https_is_refused_without_a_tls_feature() {
+fn https_needs_a_tls_feature() {
     let error = common::config(([127, 0, 0, 1], 1).into())
         .base_url("https://127.0.0.1")
         .proxy("https://127.0.0.1:1")
@@ -50,7 +50,7 @@ mod with_tls {
     const RUSTLS: bool = cfg!(any(feature = "rustls", not(feature = "native-tls")));
 
     #[test]
-    fn every_tls_row_of_the_table_comes_out_as_required() {
+    fn every_tls_row_ends_as_required() {
         let rows = rows(|scenario| scenario.starts_with("TLS"));
         assert_eq!(rows.len(), 19);
         for (scenario, required) in rows {
@@ -203,7 +203,7 @@ mod with_tls {
     }
 
     #[test]
-    fn a_certificate_that_is_not_in_order_stops_the_call_before_the_request() {
+    fn a_bad_certificate_gets_no_request() {
         let named = tls::params(&["127.0.0.1"]);
         for (what, server) in [
             ("expired", expired()),
@@ -249,7 +249,7 @@ mod with_tls {
     }
 
     #[test]
-    fn a_certificate_without_a_name_is_good_for_native_tls_at_most() {
+    fn only_native_tls_accepts_nameless_certificates() {
         let mut nameless = tls::params(&[]);
         nameless
             .distinguished_name
@@ -264,7 +264,7 @@ mod with_tls {
     }
 
     #[test]
-    fn a_name_is_checked_as_well_as_an_address() {
+    fn checks_names_as_well_as_addresses() {
         let addr = tls::serve(tls::server(&tls::params(&["localhost"])), whole);
         let named = tls::config(addr).base_url(format!("https://localhost:{}", addr.port()));
         assert_eq!(End::of(&call(&named.build().unwrap())), End::Applied);
@@ -273,7 +273,7 @@ mod with_tls {
     }
 
     #[test]
-    fn a_connection_that_ends_without_close_notify_was_cut() {
+    fn response_without_close_notify_needs_length() {
         let head = "HTTP/1.1 200 OK\r\n";
         let whole = customer();
         let short = &whole[..whole.len() - 1];
@@ -367,13 +367,13 @@ mod with_tls {
     }
 
     #[test]
-    fn a_server_that_wants_a_certificate_gets_no_request_over_tls_1_2() {
+    fn tls_1_2_client_authentication_sends_nothing() {
         let end = one(tls::wanting_a_certificate(&[&TLS12]), whole);
         assert_eq!(end, End::NotSent);
     }
 
     #[test]
-    fn nothing_was_sent_wherever_the_handshake_is_cut() {
+    fn a_cut_handshake_sends_nothing() {
         let (nobody, _kept) = crate::common::refused();
         let error = call(&tls::config(nobody).build().unwrap()).unwrap_err();
         assert_eq!(io_kind(&error), io::ErrorKind::ConnectionRefused);
@@ -421,7 +421,7 @@ mod with_tls {
     }
 
     #[test]
-    fn a_request_that_was_sent_and_then_cut_is_unknown() {
+    fn a_disconnect_after_sending_is_unknown() {
         for reset in [false, true] {
             let end = one(tls::good(), move |_, mut tls: Tls| {
                 read_request(&mut tls)?;
@@ -456,7 +456,7 @@ mod with_tls {
     /// What the system trusts, the environment of a child process says.
     #[cfg(unix)]
     #[test]
-    fn the_systems_roots_are_trusted_where_they_are_asked_for() {
+    fn system_roots_are_trusted_on_request() {
         const CHILD: &str = "PAYWITHSOAP_TEST_SYSTEM_ROOTS";
 
         if let Ok(addr) = env::var(CHILD) {
@@ -469,7 +469,7 @@ mod with_tls {
         }
         let addr = tls::serve(tls::good(), whole);
         let pem = env::temp_dir().join(format!("paywithsoap-roots-{}.pem", std::process::id()));
-        let test = "with_tls::the_systems_roots_are_trusted_where_they_are_asked_for";
+        let test = "with_tls::system_roots_are_trusted_on_request";
         for (roots, trusted) in [
             (tls::root(), cfg!(feature = "platform-verifier") || !RUSTLS),
             (tls::authority("Another CA").pem(), false),
@@ -493,7 +493,7 @@ mod with_tls {
     }
 
     #[test]
-    fn errors_keep_their_causes_and_no_type_of_ureq() {
+    fn errors_keep_causes_without_ureq_types() {
         let addr = tls::serve(expired(), whole);
         let error = call(&tls::config(addr).build().unwrap()).unwrap_err();
         let ErrorKind::Transport(cause) = error.kind() else {

@@ -105,7 +105,7 @@ fn a_response_is_ok_only_once_complete() {
 }
 
 #[test]
-fn a_response_is_ok_in_pieces_of_any_size() {
+fn responses_may_arrive_in_any_pieces() {
     for framing in FRAMINGS {
         let response = framing.response();
         let (sizes, size) = mpsc::channel();

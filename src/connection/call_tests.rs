@@ -49,7 +49,7 @@ fn only_a_flushed_request_is_sent() {
 }
 
 #[test]
-fn a_write_that_took_nothing_sends_nothing() {
+fn write_that_took_nothing_sends_nothing() {
     let call = Call::default();
     let under_way = call.start(None);
     call.start_flush().unwrap();
@@ -66,7 +66,7 @@ fn a_write_that_took_nothing_sends_nothing() {
 }
 
 #[test]
-fn a_write_that_panics_counts_as_sent() {
+fn a_panicking_write_counts_as_sent() {
     let call = Call::default();
     let under_way = call.start(None);
     call.start_flush().unwrap();
@@ -91,7 +91,7 @@ fn a_write_on_another_thread_counts() {
 }
 
 #[test]
-fn a_write_that_outlasts_its_call_counts() {
+fn a_write_outlasting_its_call_counts() {
     let call = Call::default();
     let under_way = call.start(None);
     call.start_flush().unwrap();
@@ -111,7 +111,7 @@ fn a_call_that_panics_is_over() {
 }
 
 #[test]
-fn a_step_shortens_the_limit_and_restores_it() {
+fn a_step_shortens_the_limit_temporarily() {
     let call = Call::default();
     let _under_way = call.start(None);
     assert_eq!(call.remaining().unwrap(), None);
@@ -147,7 +147,7 @@ fn a_step_keeps_what_was_sent() {
 }
 
 #[test]
-fn a_connection_is_reusable_until_it_is_closed_or_retired() {
+fn reusable_until_closed_or_retired() {
     let call = Call::default();
     call.set_open(true);
     assert!(call.is_reusable());

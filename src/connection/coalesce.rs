@@ -225,7 +225,7 @@ mod tests {
     use crate::connection::tests::connect;
 
     #[test]
-    fn only_a_silent_connection_is_used_again() {
+    fn only_a_silent_connection_is_reused() {
         let call = Arc::new(Call::default());
         let (tcp, mut peer, seen) = connect(&call);
         let mut top = Coalesce::request(tcp, &call);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_ended_meanwhile_is_not_used_again() {
+    fn an_ended_connection_is_not_reused() {
         let call = Arc::new(Call::default());
         let (tcp, peer, seen) = connect(&call);
         let mut top = Coalesce::request(tcp, &call);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn cookie_lines_are_removed_from_the_head() {
+    fn removes_cookie_lines_from_the_head() {
         for (request, expected, removed) in [
             ("PATCH / HTTP/1.1\r\n\r\n", "PATCH / HTTP/1.1\r\n\r\n", 0),
             ("P\r\ncookie: a=b\r\n\r\n", "P\r\n\r\n", 13),

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_boundary_is_where_a_record_ends() {
+    fn boundaries_are_where_records_end() {
         let records = [
             &[22, 3, 3, 0, 2, 7, 7][..],
             &[23, 3, 3, 0, 0],

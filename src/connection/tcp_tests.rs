@@ -57,7 +57,7 @@ fn connect(peers: &[Peer], timeout: Option<u64>) -> (io::Result<usize>, Duration
 }
 
 #[test]
-fn an_only_address_gets_all_the_time() {
+fn one_address_gets_all_the_time() {
     let (accepted, took, given) = connect(&[Peer::Accepts(4999)], Some(5000));
     assert_eq!((accepted.unwrap(), took, given), (0, ms(4999), vec![5000]));
     let (accepted, _, _) = connect(&[Peer::Accepts(60_000)], None);
@@ -69,7 +69,7 @@ fn an_only_address_gets_all_the_time() {
 }
 
 #[test]
-fn a_dead_address_costs_under_a_second() {
+fn dead_address_costs_under_a_second() {
     let peers = [Peer::DropsPackets, Peer::Accepts(20)];
     for timeout in [Some(5000), Some(30_000), None] {
         let (accepted, took, _) = connect(&peers, timeout);
@@ -81,7 +81,7 @@ fn a_dead_address_costs_under_a_second() {
 }
 
 #[test]
-fn a_slow_address_gets_a_second_round() {
+fn slow_addresses_get_a_second_round() {
     let peers = [Peer::Accepts(1500), Peer::DropsPackets];
     let (accepted, took, given) = connect(&peers, Some(5000));
     assert_eq!((accepted.unwrap(), took), (0, ms(3100)));
@@ -117,7 +117,7 @@ fn refused_addresses_are_not_tried_again() {
 }
 
 #[test]
-fn no_number_of_addresses_outlasts_the_limit() {
+fn many_addresses_stay_within_the_limit() {
     for count in 1..40 {
         for timeout in [1, 5, 700, 5000] {
             let (accepted, took, _) = connect(&vec![Peer::DropsPackets; count], Some(timeout));
@@ -144,7 +144,7 @@ fn rounded_up(timeout: Duration) -> Duration {
 }
 
 #[test]
-fn a_silent_read_ends_soon_after_its_limit() {
+fn silent_reads_barely_outlast_the_limit() {
     for timeout in (1..12_000).step_by(7) {
         let timeout = ms(timeout);
         let (mut now, mut known, mut changes, mut reads) = (Duration::ZERO, None, 0, 0);
@@ -190,7 +190,7 @@ fn a_warm_call_changes_no_timeout() {
 }
 
 #[test]
-fn windows_gets_all_the_time_that_is_left() {
+fn windows_gets_all_the_remaining_time() {
     let platform = Platform::Windows;
     assert_eq!(new_timeout(None, Some(ms(4321)), platform), Some(ms(4321)));
     assert_eq!(new_timeout(Some(ms(4321)), Some(ms(4321)), platform), None);
@@ -202,7 +202,7 @@ fn windows_gets_all_the_time_that_is_left() {
 }
 
 #[test]
-fn a_timeout_is_polled_except_on_windows() {
+fn timeouts_are_polled_except_on_windows() {
     use io::ErrorKind::{ConnectionReset, Interrupted, TimedOut, WouldBlock};
     for platform in ALL {
         let polls = platform != Platform::Windows;
@@ -215,7 +215,7 @@ fn a_timeout_is_polled_except_on_windows() {
 }
 
 #[test]
-fn only_where_it_is_certain_a_write_took_nothing() {
+fn write_took_nothing_only_where_certain() {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, Interrupted, TimedOut, WouldBlock};
     for kind in [BrokenPipe, ConnectionReset, TimedOut] {
         assert!(took_nothing(kind, Platform::Linux));
@@ -232,7 +232,7 @@ fn only_where_it_is_certain_a_write_took_nothing() {
 }
 
 #[test]
-fn an_option_of_a_reset_connection_is_no_error_to_macos() {
+fn ignores_macos_option_errors_after_reset() {
     for platform in ALL {
         let set = |kind: io::ErrorKind| ignore_option_error(Err(kind.into()), platform);
         let ignored = set(io::ErrorKind::InvalidInput).is_ok();
@@ -244,7 +244,7 @@ fn an_option_of_a_reset_connection_is_no_error_to_macos() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_write_to_a_connection_that_was_reset_sends_nothing() {
+fn a_write_after_reset_sends_nothing() {
     let call = Arc::new(Call::default());
     let (mut tcp, peer, mut seen) = tests::connect(&call);
     // A close with unread bytes is a reset.
@@ -259,7 +259,7 @@ fn a_write_to_a_connection_that_was_reset_sends_nothing() {
 }
 
 #[test]
-fn a_write_that_blocks_ends_at_the_limit() {
+fn blocked_writes_end_at_the_limit() {
     let call = Arc::new(Call::default());
     let (mut tcp, _peer, _) = tests::connect(&call);
     let limit = Instant::now() + ms(300);

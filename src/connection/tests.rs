@@ -37,7 +37,7 @@ fn outside(error: &Error) -> bool {
 }
 
 #[test]
-fn outside_of_a_call_nothing_is_sent() {
+fn nothing_is_sent_outside_a_call() {
     let server = TestServer::start().unwrap();
     let connection = connection(server.base_url());
     let error = connection
@@ -62,7 +62,7 @@ fn outside_of_a_call_nothing_is_sent() {
 }
 
 #[test]
-fn a_body_cannot_be_read_after_its_call() {
+fn bodies_are_unreadable_after_their_call() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
@@ -84,7 +84,7 @@ fn a_body_cannot_be_read_after_its_call() {
 }
 
 #[test]
-fn on_another_thread_a_request_counts_as_sent() {
+fn a_request_on_another_thread_counts() {
     let server = TestServer::start().unwrap();
     let connection = connection(server.base_url());
     let (status, sent) = connection.call(None, |agent| {
@@ -119,7 +119,7 @@ fn on_another_thread_the_deadline_holds() {
 }
 
 #[test]
-fn a_call_that_panics_leaves_no_connection() {
+fn a_panicking_call_leaves_no_connection() {
     let server = TestServer::start().unwrap();
     let connection = connection(server.base_url());
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -133,7 +133,7 @@ fn a_call_that_panics_leaves_no_connection() {
 }
 
 #[test]
-fn tls_needs_a_clock_from_1970_on() {
+fn tls_rejects_clocks_before_1970() {
     // Windows counts in units of 100 ns.
     let before = UNIX_EPOCH - Duration::from_nanos(100);
     let error = check_clock(before).unwrap_err();
@@ -145,7 +145,7 @@ fn tls_needs_a_clock_from_1970_on() {
 }
 
 #[test]
-fn an_address_that_connected_is_tried_first() {
+fn address_that_connected_is_tried_first() {
     // Where there is no IPv6, `localhost` has one address.
     let Ok(second) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
         return;
