@@ -3,7 +3,9 @@
 mod common;
 
 use paywithsoap::testing::{Fault, TestServer};
-use paywithsoap::{Config, ConfigBuilder, CustomerPatch, Error, update_customer};
+use paywithsoap::{Config, ConfigBuilder, Error, update_customer};
+
+use common::patch;
 
 const ID: &str = TestServer::CUSTOMER_ID;
 
@@ -277,16 +279,11 @@ fn no_header_goes_to_a_proxy() {
     assert!(request.contains("\r\nx-gateway: token\r\n"), "{request}");
 }
 
-fn patch() -> CustomerPatch {
-    CustomerPatch::new().first_name("Jane")
-}
-
 #[test]
 fn a_test_request_shows_no_value() {
     let server = TestServer::start().unwrap();
     let cfg = server.config().header("x-gateway-token", "S3CRET-token");
-    let patch = CustomerPatch::new().first_name("Jane");
-    update_customer(&cfg.build().unwrap(), ID, &patch).unwrap();
+    update_customer(&cfg.build().unwrap(), ID, &patch()).unwrap();
     let [request] = &server.requests()[..] else {
         panic!("one request")
     };
