@@ -156,7 +156,7 @@ fn into_cause(error: ureq::Error) -> Cause {
 
 /// What became of CONNECT, of which ureq tells in words alone.
 fn proxy_failure(reason: &str) -> Cause {
-    // Said of nothing but the end of the proxy's connection.
+    // In these words ureq reports the end of the proxy's connection, and nothing else.
     if reason == "proxy server did not respond" {
         let closed = "the proxy closed the connection without a response";
         return Box::new(io::Error::new(io::ErrorKind::UnexpectedEof, closed));

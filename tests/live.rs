@@ -157,7 +157,7 @@ impl Live {
         }
     }
 
-    /// Sends what must be refused, and what nobody knows.
+    /// Sends what must get a 4xx response, and what the API's page does not mention.
     fn error_responses(&self, wrong: &mut Vec<String>) {
         let key = Some(self.key.as_str());
         let unknown_id = "cus_00000000000000000000000000000000";
