@@ -150,6 +150,10 @@ fn into_cause(error: ureq::Error) -> Cause {
         // A part of connecting: nothing of the request has been written.
         ureq::Error::ConnectProxyFailed(reason) => proxy_failure(&reason),
         ureq::Error::Tls(reason) => Box::new(ProtocolError(reason)),
+        // Its type is one of a crate that is not ours to name.
+        ureq::Error::Protocol(error) if error.to_string().ends_with("too many headers") => {
+            Box::new(ProtocolError("the response has more than 128 header lines"))
+        }
         _ => Box::new(ProtocolError("the response is not HTTP/1.1")),
     }
 }
@@ -282,11 +286,13 @@ mod tests {
     fn a_protocol_error_quotes_nothing() {
         let server = TestServer::start().unwrap();
         let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(1 << 15));
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(129));
         for (response, reported) in [
             (
                 long.as_str(),
                 "the response has a head or a line of over 16 KiB",
             ),
+            (many.as_str(), "the response has more than 128 header lines"),
             (
                 "HTTP/1.1 jane@example.com\r\n\r\n",
                 "the response is not HTTP/1.1",
