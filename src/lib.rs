@@ -59,6 +59,10 @@
 //! to its request from an unsolicited one that arrives after the idle connection was
 //! checked and before the request's own response.
 //!
+//! An idle connection is used again for 4 seconds. Where the server closes it at the
+//! moment at which the next request is sent, that request is `Unknown`: servers that
+//! close idle connections sooner than that do so now and then.
+//!
 //! Everything else is `Unknown`. Once one attempt of a call was `Unknown`, the call
 //! stays so, unless a later attempt returns the customer.
 //!
