@@ -295,7 +295,7 @@ mod with_tls {
 
     /// What the TLS backend loads must not be loaded by each of them.
     #[test]
-    fn no_first_call_of_many_outlives_the_timeout() {
+    fn first_calls_share_what_tls_loads() {
         let addr = serve(|_, mut stream| stall(&mut stream));
         let cfg = tls::config(addr).timeout(SHORT).build().unwrap();
         thread::scope(|scope| {
