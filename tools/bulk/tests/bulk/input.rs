@@ -167,6 +167,49 @@ fn a_stray_quote_costs_one_row() {
 }
 
 #[test]
+fn malformed_quotes_make_bad_lines() {
+    let bench = Bench::csv("malformed_quotes");
+    fs::write(
+        &bench.input,
+        "id, \"first_name\" ,last_name\n\
+         cus_a,Jane,\"O\"Brien\"\n\
+         cus_a,\"Ja\"ne,Doe\n\
+         cus_a,\"Ann\" ,Doe\n\
+         cus_a,\"Jane, \"Doe,\n\
+         cus_a,Jane,\"Doe\" \n\
+         cus_a, \"Ann\",Doe\n \
+         \"cus_a\",Ann,Doe\n\
+         cus_a,\"Ann \"\"A.\"\"\",A\"n\"n\r\n\
+         cus_a, Jane ,5' 10\"\n",
+    )
+    .unwrap();
+    let output = bench.expect(1, &["--threads", "1"]);
+    let results = records(&output.stdout);
+    let found: Vec<_> = results.iter().map(brief).collect();
+    let bad = |line: u64, message| (line, json!(null), "bad_line", message);
+    assert_eq!(
+        found,
+        [
+            bad(2, TEXT_AFTER_QUOTE),
+            bad(3, TEXT_AFTER_QUOTE),
+            bad(4, TEXT_AFTER_QUOTE),
+            bad(5, TEXT_AFTER_QUOTE),
+            bad(6, TEXT_AFTER_QUOTE),
+            bad(7, SPACE_BEFORE_QUOTE),
+            bad(8, SPACE_BEFORE_QUOTE),
+            (9, json!("cus_a"), "applied", ""),
+            (10, json!("cus_a"), "applied", ""),
+        ]
+    );
+    let sent = [
+        r#"{"first_name":"Ann \"A.\"","last_name":"A\"n\"n"}"#,
+        r#"{"first_name":" Jane ","last_name":"5' 10\""}"#,
+    ];
+    assert_eq!(bench.sent("cus_a"), sent);
+    assert_eq!(bench.server.requests().len(), sent.len());
+}
+
+#[test]
 fn a_line_break_is_shown_once() {
     let bench = Bench::csv("a_line_break");
     let text = "id,last_name,email\n\
@@ -270,6 +313,11 @@ fn a_wrong_start_is_an_error_with_a_hint() {
             "jsonl",
             b"id;email\ncus_a;a\n".to_vec(),
             "it looks like CSV: try --format csv",
+        ),
+        (
+            "csv",
+            b"id,\"em\"ail\ncus_a,a@x.example\n".to_vec(),
+            &format!("line 1: {TEXT_AFTER_QUOTE}"),
         ),
         ("csv", Vec::new(), "it is empty, and has no header"),
         (
@@ -376,6 +424,10 @@ fn standard_error_holds_no_personal_data() {
 }
 
 const UNCLOSED_QUOTE: &str = "a quote is not closed on this line: a cell cannot have a line break";
+const TEXT_AFTER_QUOTE: &str = "a closing quote must be followed by a comma or the end of the \
+    line: write a quote within a quoted cell twice";
+const SPACE_BEFORE_QUOTE: &str =
+    "an opening quote must stand right behind the comma: remove the white space before it";
 
 fn fields(record: &Value) -> Vec<&str> {
     let violations = record["violations"].as_array().unwrap().iter();
