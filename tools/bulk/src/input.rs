@@ -87,28 +87,27 @@ impl Input {
     fn new(reader: Box<dyn BufRead + Send>, format: Format) -> Result<Self, String> {
         let mut lines = Lines::new(reader);
         let first = lines.next().map_err(|error| error.to_string())?;
+        let first = first.map(|(number, text)| (number, text.map(str::to_owned)));
         let is_json = |text: &str| text.trim_ascii_start().starts_with('{');
         let (parser, line) = match (format, first) {
             (_, Some((_, Err(bad @ (BadText::Spreadsheet | BadText::Utf16))))) => {
                 return Err(bad.message());
             }
-            (Format::Csv, Some((_, Ok(text)))) if is_json(text) => {
+            _ if lines.starts_array() => return Err(JSON_ARRAY.to_owned()),
+            (Format::Csv, Some((_, Ok(text)))) if is_json(&text) => {
                 return Err("it looks like JSON Lines: try --format jsonl".to_owned());
             }
             (Format::Csv, Some((number, text))) => {
                 let header = text.map_err(BadText::message);
-                let columns = header.and_then(Columns::from_header);
+                let columns = header.and_then(|header| Columns::from_header(&header));
                 let columns = columns.map_err(|message| format!("line {number}: {message}"))?;
                 (Parser::Csv(columns), None)
             }
             (Format::Csv, None) => return Err("it is empty, and has no header".to_owned()),
-            (Format::Jsonl, Some((_, Ok(text)))) if csv::is_header(text) => {
+            (Format::Jsonl, Some((_, Ok(text)))) if csv::is_header(&text) => {
                 return Err("it looks like CSV: try --format csv".to_owned());
             }
-            (Format::Jsonl, first) => {
-                let first = first.map(|(number, text)| (number, text.map(str::to_owned)));
-                (Parser::Jsonl, first)
-            }
+            (Format::Jsonl, first) => (Parser::Jsonl, first),
         };
         let check_only = Config::builder("unused")
             .base_url("http://localhost")
@@ -212,3 +211,6 @@ fn checksum(body: &str) -> String {
     let start = start.fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     format!("{start:016x}")
 }
+
+const JSON_ARRAY: &str =
+    "it looks like a JSON array: write each object on a line of its own, as jq -c '.[]' does";

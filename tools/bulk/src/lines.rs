@@ -68,6 +68,13 @@ impl<R: BufRead> Lines<R> {
         let text = str::from_utf8(line).map_err(|_| BadText::NotUtf8);
         Ok(Some((self.number, text)))
     }
+
+    /// Whether the line that was read last starts as a JSON array does, however
+    /// long it is: programs write all of an array on one line.
+    pub(crate) fn starts_array(&self) -> bool {
+        let line = self.bytes.strip_prefix(BOM).unwrap_or(&self.bytes);
+        line.trim_ascii_start().starts_with(b"[")
+    }
 }
 
 impl BadText {

@@ -331,18 +331,28 @@ fn a_wrong_start_is_an_error_with_a_hint() {
             "it is a spreadsheet: save it as CSV",
         ),
     ] {
-        fs::write(&bench.input, input).unwrap();
-        let mut args = bench.results_args();
-        args.extend(["--format", format]);
-        let output = bench.expect(2, &args);
-        let input = bench.input.display();
-        assert_eq!(
-            stderr(&output),
-            format!("paywithsoap-bulk: {input}: {message}\n")
-        );
-        assert!(!bench.results.exists());
+        expect_wrong_start(&bench, format, &input, message);
     }
-    assert_eq!(bench.server.requests().len(), 0);
+}
+
+#[test]
+fn a_json_array_is_an_error() {
+    let bench = Bench::new("a_json_array");
+    let message = "it looks like a JSON array: write each object on a line of its own, \
+        as jq -c '.[]' does";
+    // Programs write all of an array on one line, longer than a line may be.
+    let long = ["\u{FEFF}[", &"{\"id\":\"cus_a\"},".repeat(5_000), "]"].concat();
+    for (format, input) in [
+        (
+            "jsonl",
+            "\u{FEFF}\n [\n{\"id\":\"cus_a\",\"email\":\"a@x.example\"}\n]\n",
+        ),
+        ("jsonl", "[{\"id\":\"cus_a\",\"email\":\"a@x.example\"}]"),
+        ("jsonl", &long),
+        ("csv", "[{\"id\":\"cus_a\",\"email\":\"a@x.example\"}]"),
+    ] {
+        expect_wrong_start(&bench, format, input.as_bytes(), message);
+    }
 }
 
 #[test]
@@ -421,6 +431,21 @@ fn standard_error_holds_no_personal_data() {
     for secret in secret {
         assert!(!said.contains(secret), "{said}");
     }
+}
+
+#[track_caller]
+fn expect_wrong_start(bench: &Bench, format: &str, input: &[u8], message: &str) {
+    fs::write(&bench.input, input).unwrap();
+    let mut args = bench.results_args();
+    args.extend(["--format", format]);
+    let output = bench.expect(2, &args);
+    let input = bench.input.display();
+    assert_eq!(
+        stderr(&output),
+        format!("paywithsoap-bulk: {input}: {message}\n")
+    );
+    assert!(!bench.results.exists());
+    assert_eq!(bench.server.requests().len(), 0);
 }
 
 const UNCLOSED_QUOTE: &str = "a quote is not closed on this line: a cell cannot have a line break";
