@@ -292,7 +292,7 @@ impl Run {
         }
         match error {
             Some(error) if error.status() == Some(401) => {
-                self.stop_with(state, "the API refuses the key".to_owned());
+                self.stop_with(state, format!("{}: check the key", cause(error)));
             }
             // Nothing that passes, a bad certificate say.
             Some(error) if is_unreachable(error) && !error.is_transient() => {

@@ -39,8 +39,8 @@ fn a_rate_caps_requests() {
 }
 
 #[test]
-fn a_refused_key_stops_the_run() {
-    let bench = Bench::new("a_refused_key");
+fn a_wrong_key_stops_the_run() {
+    let bench = Bench::new("a_wrong_key");
     bench.write_input(&lines(500, 50, 9));
     let output = bench
         .command()
@@ -51,7 +51,7 @@ fn a_refused_key_stops_the_run() {
     assert_eq!(output.status.code(), Some(3));
     let said = stderr(&output);
     assert!(
-        said.contains("\nstopped: the API refuses the key\n"),
+        said.contains("\nstopped: the API responded with 401: check the key\n"),
         "{said}"
     );
     assert!(!said.contains("another-key"));
