@@ -45,7 +45,7 @@ pub(crate) struct Permit {
 /// What a request that was sent says of the server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Signal {
-    /// It works: it has applied the change or said why not.
+    /// It works: it has applied the change or reported why not.
     Success,
     /// 429: it works, and wants fewer requests.
     Throttled { retry_after: Option<Duration> },

@@ -7,7 +7,7 @@ use crate::cli::Options;
 use crate::progress::{eprint_line, plural};
 use crate::record::{LineResult, Outcome};
 
-/// What is said at the end of a run.
+/// What is reported at the end of a run.
 pub(crate) struct Summary<'a> {
     pub(crate) base_url: &'a str,
     pub(crate) counts: Counts,

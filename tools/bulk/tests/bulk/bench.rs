@@ -283,7 +283,7 @@ pub fn records(bytes: &[u8]) -> Vec<Value> {
 }
 
 /// What was written to standard error.
-pub fn stderr(output: &Output) -> String {
+pub fn stderr_text(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 

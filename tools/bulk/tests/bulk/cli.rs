@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::bench::{Bench, PROGRAM, lines, records, stderr};
+use crate::bench::{Bench, PROGRAM, lines, records, stderr_text};
 
 #[test]
 fn help_fits_a_terminal_and_names_what_matters() {
@@ -58,8 +58,8 @@ fn wrong_options_start_nothing() {
         (&["another.csv"], "unexpected argument"),
     ] {
         let output = bench.expect(2, args);
-        let said = stderr(&output);
-        assert!(said.contains(message), "{said}");
+        let stderr = stderr_text(&output);
+        assert!(stderr.contains(message), "{stderr}");
         assert!(output.stdout.is_empty());
     }
     assert_eq!(bench.server.requests().len(), 0);
@@ -87,7 +87,10 @@ fn wrong_settings_start_nothing_and_name_their_variables() {
                 .output()
                 .unwrap();
             assert_eq!(output.status.code(), Some(2), "{dry_run:?}");
-            assert_eq!(stderr(&output), format!("paywithsoap-bulk: {message}\n"));
+            assert_eq!(
+                stderr_text(&output),
+                format!("paywithsoap-bulk: {message}\n")
+            );
             assert!(!bench.results.exists());
         }
     }
@@ -110,7 +113,7 @@ fn a_missing_key_is_reported_before_anything_is_read() {
             .unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert_eq!(
-            stderr(&output),
+            stderr_text(&output),
             "paywithsoap-bulk: SOAP_API_KEY must be set to your API key; \
              --test-server rehearses without one\n"
         );
@@ -122,13 +125,13 @@ fn a_missing_key_is_reported_before_anything_is_read() {
 fn the_summary_names_the_url() {
     let bench = Bench::new("the_summary");
     bench.write_input(&lines(3, 3, 1));
-    let said = stderr(&bench.expect(0, &[]));
+    let stderr = stderr_text(&bench.expect(0, &[]));
     let url = bench.server.base_url();
     assert!(
-        said.starts_with(&format!("3 lines for {url} in ")),
-        "{said}"
+        stderr.starts_with(&format!("3 lines for {url} in ")),
+        "{stderr}"
     );
-    assert!(said.ends_with(" s\n3 applied\n"), "{said}");
+    assert!(stderr.ends_with(" s\n3 applied\n"), "{stderr}");
 }
 
 #[test]
@@ -168,12 +171,15 @@ fn a_wrong_ca_file_starts_nothing() {
     bench.write_input(&lines(3, 3, 1));
     let ca = bench.folder.join("ca.pem");
     let args = ["--ca", ca.to_str().unwrap()];
-    let said = stderr(&bench.expect(2, &args));
+    let stderr = stderr_text(&bench.expect(2, &args));
     let start = format!("paywithsoap-bulk: --ca {}: ", ca.display());
-    assert!(said.starts_with(&start), "{said}");
+    assert!(stderr.starts_with(&start), "{stderr}");
     fs::write(&ca, "no certificate").unwrap();
-    let said = stderr(&bench.expect(2, &args));
-    assert!(said.starts_with(&format!("{start}must hold ")), "{said}");
+    let stderr = stderr_text(&bench.expect(2, &args));
+    assert!(
+        stderr.starts_with(&format!("{start}must hold ")),
+        "{stderr}"
+    );
     assert_eq!(bench.server.requests().len(), 0);
 }
 
@@ -189,8 +195,11 @@ fn the_environment_names_a_ca_file_too() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let said = stderr(&output);
-    assert!(said.starts_with("paywithsoap-bulk: SOAP_API_CA "), "{said}");
+    let stderr = stderr_text(&output);
+    assert!(
+        stderr.starts_with("paywithsoap-bulk: SOAP_API_CA "),
+        "{stderr}"
+    );
     assert_eq!(bench.server.requests().len(), 0);
 }
 
@@ -219,10 +228,10 @@ fn a_folder_is_no_file() {
         (&["--ca", folder], &format!("--ca {folder}")),
     ] {
         let message = format!("paywithsoap-bulk: {name}: it is a folder\n");
-        assert_eq!(stderr(&bench.expect(2, args)), message);
+        assert_eq!(stderr_text(&bench.expect(2, args)), message);
     }
     let output = bench.command().arg(folder).output().unwrap();
     let message = format!("paywithsoap-bulk: {folder}: it is a folder\n");
-    assert_eq!(stderr(&output), message);
+    assert_eq!(stderr_text(&output), message);
     assert_eq!(bench.server.requests().len(), 0);
 }

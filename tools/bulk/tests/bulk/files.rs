@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use paywithsoap::testing::Fault;
 
-use crate::bench::{Bench, lines, records, respond, stderr};
+use crate::bench::{Bench, lines, records, respond, stderr_text};
 
 #[test]
 #[cfg(unix)]
@@ -17,8 +17,8 @@ fn new_files_are_private() {
     bench.write_input(&lines(3, 3, 1));
     // A test server that fails once, so that resuming merges two parts.
     bench.server.fail_next(respond(500, None));
-    let said = stderr(&bench.expect(1, &bench.results_args()));
-    assert!(!said.contains("warning"), "{said}");
+    let stderr = stderr_text(&bench.expect(1, &bench.results_args()));
+    assert!(!stderr.contains("warning"), "{stderr}");
     bench.expect(0, &bench.resume_args());
     let mut names = Vec::new();
     for file in fs::read_dir(&bench.folder).unwrap().map(Result::unwrap) {
@@ -47,14 +47,14 @@ fn an_existing_file_that_others_can_read_is_warned_of() {
     );
     fs::write(&bench.results, "").unwrap();
     mode(0o640).unwrap();
-    let said = stderr(&bench.expect(0, &bench.results_args()));
-    assert!(said.starts_with(&warning), "{said}");
+    let stderr = stderr_text(&bench.expect(0, &bench.results_args()));
+    assert!(stderr.starts_with(&warning), "{stderr}");
     mode(0o604).unwrap();
-    let said = stderr(&bench.expect(0, &bench.resume_args()));
-    assert!(said.starts_with(&warning), "{said}");
+    let stderr = stderr_text(&bench.expect(0, &bench.resume_args()));
+    assert!(stderr.starts_with(&warning), "{stderr}");
     mode(0o600).unwrap();
-    let said = stderr(&bench.expect(0, &bench.resume_args()));
-    assert!(!said.contains("warning"), "{said}");
+    let stderr = stderr_text(&bench.expect(0, &bench.resume_args()));
+    assert!(!stderr.contains("warning"), "{stderr}");
 }
 
 #[test]
@@ -120,10 +120,10 @@ fn a_second_run_is_refused_and_changes_nothing() {
     bench.wait_for_requests(1);
     let before = fs::read(&bench.results).unwrap();
     for args in [bench.resume_args(), bench.results_args()] {
-        let said = stderr(&bench.expect(2, &args));
+        let stderr = stderr_text(&bench.expect(2, &args));
         let results = bench.results.display();
         let message = format!("paywithsoap-bulk: {results}: another run is writing to it\n");
-        assert_eq!(said, message);
+        assert_eq!(stderr, message);
     }
     assert_eq!(fs::read(&bench.results).unwrap(), before);
     assert_eq!(bench.server.requests().len(), 1);
@@ -161,7 +161,7 @@ fn a_full_disk_starts_nothing() {
     bench.write_input(&lines(100, 10, 5));
     let output = bench.expect(2, &["--results", "/dev/full"]);
     assert_eq!(
-        stderr(&output),
+        stderr_text(&output),
         "paywithsoap-bulk: /dev/full: No space left on device (os error 28)\n"
     );
     assert_eq!(bench.server.requests().len(), 0);
@@ -184,10 +184,10 @@ fn a_reader_that_goes_away_stops_the_run() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
-    let said = stderr(&output);
+    let stderr = stderr_text(&output);
     assert!(
-        said.contains("stopped: the results cannot be written: "),
-        "{said}"
+        stderr.contains("stopped: the results cannot be written: "),
+        "{stderr}"
     );
     assert!(bench.server.requests().len() < 10);
 }

@@ -5,7 +5,7 @@ use std::fs;
 use paywithsoap::testing::Fault;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, bodies, ids, lines, records, stderr};
+use crate::bench::{Bench, bodies, ids, lines, records, stderr_text};
 
 #[test]
 fn every_line_has_a_result_in_input_order() {
@@ -79,14 +79,14 @@ fn every_line_has_a_result_in_input_order() {
     assert_eq!(results[13]["customer"]["first_name"], "Zoë");
     assert_eq!(results[13]["customer"]["email"], "a@x.example");
     assert_eq!(bench.server.requests().len(), 3);
-    let said = stderr(&output);
+    let stderr = stderr_text(&output);
     assert!(
-        said.starts_with("line 3: bad line: email is set twice\n"),
-        "{said}"
+        stderr.starts_with("line 3: bad line: email is set twice\n"),
+        "{stderr}"
     );
     assert!(
-        said.contains("\n2 applied, 3 not applied, 10 bad\n"),
-        "{said}"
+        stderr.contains("\n2 applied, 3 not applied, 10 bad\n"),
+        "{stderr}"
     );
 }
 
@@ -230,16 +230,16 @@ fn a_line_break_is_shown_once() {
         (5, bad),
     ];
     assert_eq!(lines, expected);
-    let said = stderr(&output);
-    let said: Vec<_> = said.lines().take(3).collect();
+    let stderr = stderr_text(&output);
+    let stderr: Vec<_> = stderr.lines().take(3).collect();
     assert_eq!(
-        said[..2],
+        stderr[..2],
         [
             format!("line 2: bad line: {UNCLOSED_QUOTE}"),
             "line 5: bad line: the line has 2 cells, and the header has 3".to_owned(),
         ]
     );
-    assert!(said[2].starts_with("4 lines for "), "{}", said[2]);
+    assert!(stderr[2].starts_with("4 lines for "), "{}", stderr[2]);
 }
 
 #[test]
@@ -359,8 +359,11 @@ fn a_json_array_is_an_error() {
 fn an_empty_file_of_json_lines_has_no_lines() {
     let bench = Bench::new("an_empty_file");
     fs::write(&bench.input, "\n").unwrap();
-    let said = stderr(&bench.expect(0, &[]));
-    assert!(said.starts_with("0 lines for http://127.0.0.1:"), "{said}");
+    let stderr = stderr_text(&bench.expect(0, &[]));
+    assert!(
+        stderr.starts_with("0 lines for http://127.0.0.1:"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -405,13 +408,13 @@ fn standard_error_holds_no_personal_data() {
         500,
         r#"{"error": "duplicate key: Miss Zebra, 555-000-1111"}"#,
     ));
-    let said = stderr(&bench.expect(1, &["--threads", "1"]));
+    let stderr = stderr_text(&bench.expect(1, &["--threads", "1"]));
     for secret in secret {
-        assert!(!said.contains(secret), "{said}");
+        assert!(!stderr.contains(secret), "{stderr}");
     }
     assert!(
-        said.starts_with("line 2: not applied: the API responded with 422\n"),
-        "{said}"
+        stderr.starts_with("line 2: not applied: the API responded with 422\n"),
+        "{stderr}"
     );
     let json = bench.folder.join("input.jsonl");
     fs::write(
@@ -421,15 +424,15 @@ fn standard_error_holds_no_personal_data() {
     )
     .unwrap();
     let output = bench.command().arg(&json).output().unwrap();
-    let said = stderr(&output);
+    let stderr = stderr_text(&output);
     for secret in secret {
-        assert!(!said.contains(secret), "{said}");
+        assert!(!stderr.contains(secret), "{stderr}");
     }
     // A header that is missing makes the first row a header.
     fs::write(&bench.input, "cus_a,Zebra,5550001111\n").unwrap();
-    let said = stderr(&bench.expect(2, &[]));
+    let stderr = stderr_text(&bench.expect(2, &[]));
     for secret in secret {
-        assert!(!said.contains(secret), "{said}");
+        assert!(!stderr.contains(secret), "{stderr}");
     }
 }
 
@@ -441,7 +444,7 @@ fn expect_wrong_start(bench: &Bench, format: &str, input: &[u8], message: &str) 
     let output = bench.expect(2, &args);
     let input = bench.input.display();
     assert_eq!(
-        stderr(&output),
+        stderr_text(&output),
         format!("paywithsoap-bulk: {input}: {message}\n")
     );
     assert!(!bench.results.exists());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use paywithsoap::testing::Fault;
 use serde_json::json;
 
-use crate::bench::{Bench, lines, respond, stderr};
+use crate::bench::{Bench, lines, respond, stderr_text};
 
 #[test]
 fn too_many_requests_make_all_threads_wait() {
@@ -49,12 +49,12 @@ fn a_wrong_key_stops_the_run() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(3));
-    let said = stderr(&output);
+    let stderr = stderr_text(&output);
     assert!(
-        said.contains("\nstopped: the API responded with 401: check the key\n"),
-        "{said}"
+        stderr.contains("\nstopped: the API responded with 401: check the key\n"),
+        "{stderr}"
     );
-    assert!(!said.contains("another-key"));
+    assert!(!stderr.contains("another-key"));
     assert!(bench.server.requests().len() <= 4);
 }
 
@@ -71,12 +71,12 @@ fn a_pause_says_why() {
         .stderr(Stdio::piped())
         .spawn();
     let mut child = child.unwrap();
-    let mut said = String::new();
+    let mut line = String::new();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    stderr.read_line(&mut said).unwrap();
+    stderr.read_line(&mut line).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(said, "waiting 3600 s: the API responded with 429\n");
+    assert_eq!(line, "waiting 3600 s: the API responded with 429\n");
 }
 
 #[test]
@@ -86,9 +86,9 @@ fn a_pause_too_long_to_sit_out_stops_the_run() {
     bench.write_input(&input);
     bench.server.fail_next(respond(503, Some("86400")));
     let args = [bench.results_args(), vec!["--threads", "1"]].concat();
-    let said = stderr(&bench.expect(3, &args));
+    let stderr = stderr_text(&bench.expect(3, &args));
     let message = "stopped: the API responded with 503, and asks to wait for 86400 s\n";
-    assert!(said.contains(message), "{said}");
+    assert!(stderr.contains(message), "{stderr}");
     assert_eq!(bench.outcomes(), ["unknown"]);
     bench.expect(0, &bench.resume_args());
     bench.assert_all_applied(&input);
@@ -118,10 +118,10 @@ fn an_api_that_does_not_speak_tls_stops_the_run() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
-    let said = stderr(&output);
+    let stderr = stderr_text(&output);
     assert!(
-        said.contains("\nstopped: the API was not reached: "),
-        "{said}"
+        stderr.contains("\nstopped: the API was not reached: "),
+        "{stderr}"
     );
     let outcomes = bench.outcomes();
     assert!((1..=4).contains(&outcomes.len()), "{outcomes:?}");
@@ -139,12 +139,15 @@ fn eight_pauses_without_a_success_stop_the_run() {
         bench.server.fail_next(respond(status, None));
     }
     let args = [bench.results_args(), vec!["--threads", "1"]].concat();
-    let said = stderr(&bench.expect(3, &args));
+    let stderr = stderr_text(&bench.expect(3, &args));
     for pause in ["8", "16", "30"] {
-        assert!(said.contains(&format!("\nwaiting {pause} s: ")), "{said}");
+        assert!(
+            stderr.contains(&format!("\nwaiting {pause} s: ")),
+            "{stderr}"
+        );
     }
     let end = "\nstopped: 8 pauses in a row did not help: the API responded with 503\n";
-    assert!(said.contains(end), "{said}");
+    assert!(stderr.contains(end), "{stderr}");
     // A line for each pause at most, not the whole input.
     assert_eq!(bench.outcomes(), ["unknown"; 5]);
     // The server is back.

@@ -5,7 +5,7 @@ use std::fs;
 use paywithsoap::testing::Fault;
 use serde_json::json;
 
-use crate::bench::{Bench, lines, records, stderr};
+use crate::bench::{Bench, lines, records, stderr_text};
 
 #[test]
 fn a_rehearsal_needs_no_key_and_applies_nothing() {
@@ -21,17 +21,17 @@ fn a_rehearsal_needs_no_key_and_applies_nothing() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        let said = stderr(&output);
+        let stderr = stderr_text(&output);
         assert!(
-            said.starts_with("300 lines for a test server in "),
-            "{said}"
+            stderr.starts_with("300 lines for a test server in "),
+            "{stderr}"
         );
         let end = format!(
             "\n300 rehearsed\nto send the lines to the API, run without --test-server \
              and with --resume {}\n",
             bench.results.display()
         );
-        assert!(said.ends_with(&end), "{said}");
+        assert!(stderr.ends_with(&end), "{stderr}");
         assert!(
             bench
                 .outcomes()
@@ -53,19 +53,19 @@ fn a_rehearsal_needs_no_key_and_applies_nothing() {
 fn hints_fit_results_on_standard_output() {
     let bench = Bench::new("hints_fit_results");
     bench.write_input(&lines(3, 3, 1));
-    let said = stderr(&bench.expect(0, &["--test-server"]));
+    let stderr = stderr_text(&bench.expect(0, &["--test-server"]));
     let hint = "\n3 rehearsed\nto send the lines to the API, run without --test-server\n";
-    assert!(said.ends_with(hint), "{said}");
+    assert!(stderr.ends_with(hint), "{stderr}");
     bench.server.fail_next(Fault::respond(422, "{}"));
-    let said = stderr(&bench.expect(1, &[]));
+    let stderr = stderr_text(&bench.expect(1, &[]));
     let hint = "\nto send what is left, save these results in FILE, then use --resume FILE\n";
-    assert!(said.ends_with(hint), "{said}");
+    assert!(stderr.ends_with(hint), "{stderr}");
 
     fs::write(&bench.input, "\n").unwrap();
     let mut args = bench.results_args();
     args.push("--test-server");
-    let said = stderr(&bench.expect(0, &args));
-    assert_eq!(said.lines().count(), 1, "{said}");
+    let stderr = stderr_text(&bench.expect(0, &args));
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
 #[test]
@@ -95,13 +95,13 @@ fn results_of_a_real_run_are_not_rehearsed() {
     let before = fs::read(&bench.results).unwrap();
     let mut args = bench.resume_args();
     args.push("--test-server");
-    let said = stderr(&bench.expect(2, &args));
+    let stderr = stderr_text(&bench.expect(2, &args));
     let message = format!(
         "its lines were sent to {}, and this run would send to a test server: \
          drop --test-server, or start another file with --results\n",
         bench.server.base_url()
     );
-    assert!(said.ends_with(&message), "{said}");
+    assert!(stderr.ends_with(&message), "{stderr}");
     assert_eq!(fs::read(&bench.results).unwrap(), before);
 }
 
@@ -147,8 +147,8 @@ fn a_dry_run_needs_no_key() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let said = stderr(&output);
+    let stderr = stderr_text(&output);
     let start = "3 lines for https://api-sandbox.paywithsoap.com in ";
-    assert!(said.starts_with(start), "{said}");
-    assert!(said.ends_with("\n3 would be sent\n"), "{said}");
+    assert!(stderr.starts_with(start), "{stderr}");
+    assert!(stderr.ends_with("\n3 would be sent\n"), "{stderr}");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use paywithsoap::testing::{Fault, TestServer};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, lines, records, respond, stderr};
+use crate::bench::{Bench, lines, records, respond, stderr_text};
 
 #[test]
 fn results_name_the_url_and_a_checksum_of_each_body() {
@@ -40,12 +40,12 @@ fn a_customer_that_differs_is_named_in_mismatches() {
         200,
         r#"{"id":"cus_a","last_name":null,"email":"a@x.example"}"#,
     ));
-    let said = stderr(&bench.expect(0, &bench.results_args()));
+    let stderr = stderr_text(&bench.expect(0, &bench.results_args()));
     assert_eq!(bench.records()[0]["mismatches"], json!(["last_name"]));
     let line = "line 1: accepted, but the API returned other values of last_name\n";
-    assert!(said.starts_with(line), "{said}");
+    assert!(stderr.starts_with(line), "{stderr}");
     let sum = "\nreturned with other values, see `mismatches`: 1\n";
-    assert!(said.ends_with(sum), "{said}");
+    assert!(stderr.ends_with(sum), "{stderr}");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn results_of_another_url_are_refused() {
             .unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert_eq!(
-            stderr(&output),
+            stderr_text(&output),
             format!(
                 "paywithsoap-bulk: {}: its lines were sent to {url}, and this run would send \
                  to {}: set SOAP_API_URL={url}, or start another file with --results\n",
@@ -92,11 +92,14 @@ fn a_changed_body_is_sent_again_and_counted() {
         bench.expect(0, &bench.results_args());
         input[0]["first_name"] = "Uno".into();
         bench.write_lines(&input);
-        let said = stderr(&bench.expect(0, &bench.resume_args()));
+        let stderr = stderr_text(&bench.expect(0, &bench.resume_args()));
         // The later line of its id goes along.
-        assert!(said.contains("\n2 applied, 1 applied before\n"), "{said}");
+        assert!(
+            stderr.contains("\n2 applied, 1 applied before\n"),
+            "{stderr}"
+        );
         let sum = "\nchanged since applied: 1\n";
-        assert!(said.ends_with(sum), "{said}");
+        assert!(stderr.ends_with(sum), "{stderr}");
         assert_eq!(bench.sent("cus_b").len(), 1);
         bench.assert_all_applied(&input);
         bench.assert_end_state(&input);
@@ -262,9 +265,9 @@ fn a_file_that_holds_something_else_is_left_alone() {
     ] {
         fs::write(&bench.results, text).unwrap();
         let output = bench.expect(2, &[option, bench.results.to_str().unwrap()]);
-        let said = stderr(&output);
+        let stderr = stderr_text(&output);
         let end = format!("paywithsoap-bulk: {}: {message}\n", bench.results.display());
-        assert!(said.ends_with(&end), "{said}");
+        assert!(stderr.ends_with(&end), "{stderr}");
         assert_eq!(fs::read_to_string(&bench.results).unwrap(), text);
     }
     fs::remove_file(&bench.results).unwrap();
@@ -277,7 +280,7 @@ fn a_lost_response_is_unknown() {
     let bench = Bench::new("a_lost_response");
     bench.write_input(&[json!({"id": "cus_a", "first_name": "One"})]);
     bench.server.fail_next(Fault::CloseAfterReading);
-    let said = stderr(&bench.expect(1, &bench.results_args()));
+    let stderr = stderr_text(&bench.expect(1, &bench.results_args()));
     let results = bench.records();
     assert_eq!(results[0]["outcome"], "unknown");
     let message = results[0]["message"].as_str().unwrap();
@@ -290,5 +293,5 @@ fn a_lost_response_is_unknown() {
         "to send what is left, use --resume {}\n",
         bench.results.display()
     );
-    assert!(said.ends_with(&hint), "{said}");
+    assert!(stderr.ends_with(&hint), "{stderr}");
 }

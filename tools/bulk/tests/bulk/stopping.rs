@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use paywithsoap::testing::Fault;
 
-use crate::bench::{Bench, lines, stderr};
+use crate::bench::{Bench, lines, stderr_text};
 
 #[test]
 fn an_interrupt_finishes_the_lines_under_way() {
@@ -21,13 +21,13 @@ fn an_interrupt_finishes_the_lines_under_way() {
         send(&child, signal);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{output:?}");
-        let said = stderr(&output);
-        assert!(said.starts_with("stopping: "), "{said}");
+        let stderr = stderr_text(&output);
+        assert!(stderr.starts_with("stopping: "), "{stderr}");
         let end = format!(
             "\nstopped: interrupted\nto send what is left, use --resume {}\n",
             bench.results.display()
         );
-        assert!(said.ends_with(&end), "{said}");
+        assert!(stderr.ends_with(&end), "{stderr}");
 
         // Each request that was sent has its result, and none is sent twice.
         let sent = bench.server.requests().len();
@@ -52,20 +52,20 @@ fn a_second_interrupt_ends_at_once_and_loses_nothing() {
     bench.wait_for_requests(20);
     send(&child, "INT");
     // Until the first one is known, a second would be the same one.
-    let mut said = String::new();
+    let mut line = String::new();
     let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
-    std::io::BufRead::read_line(&mut stderr, &mut said).unwrap();
-    assert!(said.starts_with("stopping: "), "{said}");
+    std::io::BufRead::read_line(&mut stderr, &mut line).unwrap();
+    assert!(line.starts_with("stopping: "), "{line}");
     send(&child, "INT");
     assert_eq!(child.wait().unwrap().code(), Some(3));
-    let mut said = String::new();
-    std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut stderr, &mut rest).unwrap();
     let hint = format!("use --resume {}\n", bench.results.display());
     assert!(
-        said.starts_with("\nended at once; to send what is left, "),
-        "{said}"
+        rest.starts_with("\nended at once; to send what is left, "),
+        "{rest}"
     );
-    assert!(said.ends_with(&hint), "{said}");
+    assert!(rest.ends_with(&hint), "{rest}");
     bench.settle();
     bench.expect(0, &bench.resume_args());
     bench.assert_all_applied(&input);
