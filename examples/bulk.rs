@@ -34,12 +34,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            match update(&cfg, &line) {
+            let result = update(&cfg, &line);
+            failures += usize::from(result.is_err());
+            match result {
                 Ok(id) => writeln!(io::stdout(), "line {number}: {id}: applied")?,
-                Err(error) => {
-                    failures += 1;
-                    writeln!(io::stderr(), "line {number}: {error}")?;
-                }
+                Err(error) => writeln!(io::stderr(), "line {number}: {error}")?,
             }
         }
         Ok(failures)
@@ -54,11 +53,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 fn update(cfg: &Config, line: &[u8]) -> Result<String, Box<dyn Error>> {
     // serde_json's own words count lines from here, and may quote a value.
-    let fields = serde_json::from_slice(line).map_err(|_| "the line must be a JSON object")?;
-    let mut fields: Map<String, Value> = fields;
+    let mut fields: Map<String, Value> =
+        serde_json::from_slice(line).map_err(|_| "the line must be a JSON object")?;
     let id = fields.remove("id").ok_or("id is missing")?;
     let id = id.as_str().ok_or("id must be a string")?;
     let patch: CustomerPatch = serde_json::from_value(fields.into())?;
-    let customer = update_customer(cfg, id, &patch).map_err(|error| format!("{id}: {error}"))?;
-    Ok(customer.id)
+    Ok(update_customer(cfg, id, &patch)?.id)
 }
