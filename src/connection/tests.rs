@@ -1,5 +1,6 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::thread;
 
 use ureq::http::Request;
@@ -150,35 +151,42 @@ fn address_that_connected_is_tried_first() {
     let Ok(second) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
         return;
     };
-    second.set_nonblocking(true).unwrap();
     let port = second.local_addr().unwrap().port();
     let base_url = format!("http://localhost:{port}");
     let cfg = Config::builder("key").base_url(&base_url).no_proxy();
     let cfg = cfg.build().unwrap();
+    let (sender, accepted) = mpsc::channel();
+    let accept = |address: &'static str, listener: TcpListener| {
+        let sender = sender.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                // The call ends with it.
+                drop(stream);
+                let _ = sender.send(address);
+            }
+        });
+    };
     let connect = || {
         let connection = Connection::new(cfg.network());
-        let deadline = Some(Instant::now() + SOON);
+        let deadline = Some(Instant::now() + Duration::from_secs(20));
         let (result, _) = connection.call(deadline, |agent| agent.run(request(&base_url)));
         assert!(result.is_err());
+        accepted.recv().unwrap()
     };
+    accept("::1", second);
     // Nobody listens on 127.0.0.1, which is the first to be tried.
-    connect();
-    second.accept().unwrap();
+    assert_eq!(connect(), "::1");
     // From now on, somebody does.
     let Ok(first) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) else {
         return;
     };
-    first.set_nonblocking(true).unwrap();
-    connect();
-    second.accept().unwrap();
-    let error = first.accept().unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    accept("127.0.0.1", first);
+    assert_eq!(connect(), "::1");
 }
 
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod with_tls {
     use std::net::Shutdown;
-    use std::sync::mpsc;
 
     use super::*;
 
