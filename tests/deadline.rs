@@ -1,6 +1,7 @@
 //! One deadline over everything: a call returns by its `timeout`, whatever the
 //! network does. That each does so, `call` asserts.
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use std::io::{self, Write};

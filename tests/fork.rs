@@ -1,6 +1,7 @@
 //! A process that forks with an idle connection.
 #![cfg(unix)]
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use std::io::{Read, Write};

@@ -1,6 +1,7 @@
 //! What the crates below log holds neither the key nor personal data where the
 //! level is DEBUG or above. Where it is TRACE it does, in two targets.
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use std::collections::BTreeSet;

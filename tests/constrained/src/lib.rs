@@ -1,6 +1,6 @@
 //! The server that the programs call.
 
-#[path = "../../common/mod.rs"]
+#[path = "../../it/common/mod.rs"]
 mod common;
 
 use std::io::{self, Read, Write};

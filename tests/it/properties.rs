@@ -1,7 +1,5 @@
 //! What holds for every value, on generated ones.
 
-mod common;
-
 use std::fmt::Debug;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -15,7 +13,7 @@ use proptest::sample::select;
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
-use common::{assert_error_hides, assert_hides, one_attempt};
+use crate::common::{assert_error_hides, assert_hides, one_attempt};
 
 const NAMES: [&str; 5] = [
     "email",

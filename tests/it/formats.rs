@@ -9,33 +9,33 @@ use regex_syntax::hir::{Class, HirKind};
 
 #[test]
 fn email_addresses_match_the_corpus() {
-    check_corpus(include_str!("data/email.tsv"), email);
+    check_corpus(include_str!("../data/email.tsv"), email);
 }
 
 #[test]
 fn phone_numbers_match_the_corpus() {
-    check_corpus(include_str!("data/phone_number.tsv"), phone_number);
+    check_corpus(include_str!("../data/phone_number.tsv"), phone_number);
 }
 
 #[test]
 fn dates_of_birth_match_the_corpus() {
-    check_corpus(include_str!("data/date_of_birth.tsv"), date_of_birth);
+    check_corpus(include_str!("../data/date_of_birth.tsv"), date_of_birth);
 }
 
 #[test]
 fn ids_match_the_corpus() {
     let id = IdCheck::new();
-    check_corpus(include_str!("data/id.tsv"), |value| id.of(value));
+    check_corpus(include_str!("../data/id.tsv"), |value| id.of(value));
 }
 
 #[test]
 fn base_urls_match_the_corpus() {
-    check_corpus(include_str!("data/base_url.tsv"), base_url);
+    check_corpus(include_str!("../data/base_url.tsv"), base_url);
 }
 
 #[test]
 fn api_keys_match_the_corpus() {
-    check_corpus(include_str!("data/api_key.tsv"), api_key);
+    check_corpus(include_str!("../data/api_key.tsv"), api_key);
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! Nothing of one response reaches another request, whatever features of ureq
 //! other crates enable: `.ci/steps/graph` runs this with its cookies.
 
-mod common;
-
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use common::{ID, call, config, customer, read_request, serve};
+use crate::common::{ID, call, config, customer, read_request, serve};
 use paywithsoap::Config;
 
 /// The requests that a server got, each with the number of its connection.

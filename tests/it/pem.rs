@@ -1,13 +1,9 @@
 //! PEM files of root certificates: each block is read, or is a violation.
 
-#![cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
-
-mod common;
-
 use std::io::{self, Write};
 
-use common::tls::{self, Tls};
-use common::{End, call, ok, read_request};
+use crate::common::tls::{self, Tls};
+use crate::common::{End, call, ok, read_request};
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----\n";
 const END: &str = "-----END CERTIFICATE-----\n";

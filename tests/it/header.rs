@@ -1,11 +1,9 @@
 //! Headers that a caller adds: which are sent, which are violations.
 
-mod common;
-
 use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{Config, ConfigBuilder, Error, update_customer};
 
-use common::patch;
+use crate::common::{self, patch};
 
 const ID: &str = TestServer::CUSTOMER_ID;
 

@@ -4,8 +4,6 @@
 //! a process of its own: this test binary again, with its one ignored test and
 //! with no variables but those that a case sets.
 
-mod common;
-
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::Command;
@@ -14,7 +12,7 @@ use std::time::Duration;
 use paywithsoap::testing::TestServer;
 use paywithsoap::{AuthScheme, Config, ConfigBuilder, CustomerPatch, Error, update_customer};
 
-use common::HAS_TLS;
+use crate::common::{self, HAS_TLS};
 
 #[test]
 fn every_violation_is_reported_in_order() {
@@ -755,7 +753,7 @@ fn child() {
 #[track_caller]
 fn in_child<V: Into<OsString> + Clone>(what: &str, variables: &[(&str, V)]) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .args(["--exact", "config::child", "--ignored", "--nocapture"])
         .env_clear()
         .envs(
             variables

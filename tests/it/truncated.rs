@@ -1,14 +1,12 @@
 //! A response cut at every byte, and one that comes in small pieces.
 
-mod common;
-
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::{End, call, config, customer, fin, read_request, rst, serve};
+use crate::common::{End, call, config, customer, fin, read_request, rst, serve};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Framing {

@@ -1,7 +1,5 @@
 //! What the client makes of responses that are not 2xx.
 
-mod common;
-
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,7 +7,7 @@ use std::time::Duration;
 use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{ApiError, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
 
-use common::{ID, one_attempt};
+use crate::common::{ID, one_attempt};
 
 #[test]
 fn every_status_comes_to_its_outcome() {

@@ -1,14 +1,12 @@
 //! What a server may do to one call over plain TCP, row by row.
 
-mod common;
-
 use std::io::{self, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use common::{
+use crate::common::{
     End, HAS_TLS, ID, LONG, SHORT, call, config, customer, fin, ok, read_head, read_request,
     repeat, response, rows, rst, serve, stall, syn_dropped,
 };

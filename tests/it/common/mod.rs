@@ -147,7 +147,7 @@ impl End {
 /// The rows of the table of faults that are wanted: scenario, and what it must
 /// come to, one or the other.
 pub(crate) fn rows(wanted: impl Fn(&str) -> bool) -> Vec<(&'static str, Vec<&'static str>)> {
-    include_str!("../data/faults.tsv")
+    include_str!("../../data/faults.tsv")
         .lines()
         .skip(1)
         .map(|row| {

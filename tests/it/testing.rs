@@ -1,7 +1,5 @@
 //! The test server does what its documentation says.
 
-mod common;
-
 use std::io::{ErrorKind as IoKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -11,7 +9,7 @@ use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{Config, Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
 use serde_json::Value;
 
-use common::{ID, one_attempt};
+use crate::common::{ID, one_attempt};
 
 #[test]
 fn starts_with_the_pages_customer() {

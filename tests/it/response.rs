@@ -1,7 +1,5 @@
 //! What the client makes of a response of 2xx.
 
-mod common;
-
 use std::error::Error as _;
 use std::fmt::Write;
 
@@ -11,7 +9,7 @@ use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{Customer, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
 use time::{Date, Month, OffsetDateTime, Time};
 
-use common::{ID, one_attempt, patch};
+use crate::common::{ID, one_attempt, patch};
 
 /// The response of the API's page.
 const PAGE: &str = r#"{

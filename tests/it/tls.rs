@@ -1,10 +1,10 @@
 //! TLS for real: what certificates, handshakes and cuts a call comes through.
 
-mod common;
-
 #[cfg(not(any(feature = "rustls-no-provider", feature = "native-tls")))]
 #[test]
 fn https_needs_a_tls_feature() {
+    use crate::common;
+
     let error = common::config(([127, 0, 0, 1], 1).into())
         .base_url("https://127.0.0.1")
         .proxy("https://127.0.0.1:1")
@@ -42,8 +42,8 @@ mod with_tls {
 
     use crate::common::tls::{self, Tls};
     use crate::common::{
-        End, LONG, SHORT, call, customer, fin, io_kind, ok, read_request, response, rows, rst,
-        serve, stall,
+        self, End, LONG, SHORT, call, customer, fin, io_kind, ok, read_request, response, rows,
+        rst, serve, stall,
     };
 
     /// Whether rustls does the work; native-tls else.
@@ -94,7 +94,7 @@ mod with_tls {
             }
             "TLS: untrusted CA (webpki roots)" => {
                 let addr = tls::serve(tls::good(), whole);
-                let cfg = crate::common::config(addr).base_url(format!("https://{addr}"));
+                let cfg = common::config(addr).base_url(format!("https://{addr}"));
                 (End::of(&call(&cfg.build().unwrap())), NotSent)
             }
             "TLS: expired" => (one(expired(), whole), NotSent),
@@ -374,7 +374,7 @@ mod with_tls {
 
     #[test]
     fn a_cut_handshake_sends_nothing() {
-        let (nobody, _kept) = crate::common::refused();
+        let (nobody, _kept) = common::refused();
         let error = call(&tls::config(nobody).build().unwrap()).unwrap_err();
         assert_eq!(io_kind(&error), io::ErrorKind::ConnectionRefused);
         let mut cuts: Vec<(String, End, bool)> =
@@ -461,7 +461,7 @@ mod with_tls {
 
         if let Ok(addr) = env::var(CHILD) {
             let addr = addr.parse().unwrap();
-            let cfg = crate::common::config(addr)
+            let cfg = common::config(addr)
                 .base_url(format!("https://{addr}"))
                 .system_roots(cfg!(feature = "platform-verifier"));
             println!("{:?}", End::of(&call(&cfg.build().unwrap())));
@@ -469,7 +469,7 @@ mod with_tls {
         }
         let addr = tls::serve(tls::good(), whole);
         let pem = env::temp_dir().join(format!("paywithsoap-roots-{}.pem", std::process::id()));
-        let test = "with_tls::system_roots_are_trusted_on_request";
+        let test = "tls::with_tls::system_roots_are_trusted_on_request";
         for (roots, trusted) in [
             (tls::root(), cfg!(feature = "platform-verifier") || !RUSTLS),
             (tls::authority("Another CA").pem(), false),

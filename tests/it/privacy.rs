@@ -1,8 +1,6 @@
 //! Neither the key nor personal data shows: not in Debug, not in Display, not
 //! in any source.
 
-mod common;
-
 use std::error::Error as _;
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +8,7 @@ use std::time::Duration;
 use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{Config, CustomerPatch, Error, ErrorKind, update_customer};
 
-use common::{ID, assert_error_hides, assert_hides, one_attempt};
+use crate::common::{self, ID, assert_error_hides, assert_hides, one_attempt};
 
 const KEY: &str = "sk-ZQXJkey0123456789";
 const PASSWORD: &str = "ZQXJpassword0123";
@@ -320,7 +318,7 @@ fn errors_returned_from_main_read_well() {
     }
     let stderr = |which: &str| {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "as_a_main", "--ignored", "--nocapture"])
+            .args(["--exact", "privacy::as_a_main", "--ignored", "--nocapture"])
             .env("PAYWITHSOAP_TEST_MAIN", which)
             .output()
             .unwrap();

@@ -2,7 +2,7 @@
 //! for granted.
 //!
 //! ```text
-//! SOAP_API_KEY=.. SOAP_CUSTOMER_ID=cus_.. cargo test --test live -- --ignored --nocapture
+//! SOAP_API_KEY=.. SOAP_CUSTOMER_ID=cus_.. cargo test --test it live -- --ignored --nocapture
 //! ```
 //!
 //! It changes that customer of the sandbox, and in the end puts back what the

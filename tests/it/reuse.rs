@@ -1,15 +1,13 @@
 //! When a connection is used again, and that nothing but the response to a
 //! request is ever taken for it.
 
-mod common;
-
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use common::{ID, call, config, customer, ok, patch, read_request, response, serve, stall};
+use crate::common::{ID, call, config, customer, ok, patch, read_request, response, serve, stall};
 use paywithsoap::{Config, update_customer};
 
 /// What ureq reads at once, and the most that a TLS record holds.
@@ -181,7 +179,10 @@ mod with_tls {
     use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
     use super::*;
-    use crate::common::tls::{self, Tls};
+    use crate::common::{
+        self,
+        tls::{self, Tls},
+    };
 
     impl<S: Read + Write> Stream for StreamOwned<ServerConnection, S> {
         fn send(&mut self, parts: &[&[u8]]) -> io::Result<()> {

@@ -2,10 +2,6 @@
 //!
 //! Without TLS there is none, since no proxy may see the key.
 
-#![cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
-
-mod common;
-
 use std::env;
 use std::error::Error as _;
 use std::io::{self, Read, Write};
@@ -17,10 +13,10 @@ use std::time::Duration;
 
 use paywithsoap::ConfigBuilder;
 
-use common::tls::{self, Tls};
-use common::{
-    End, KEY, LONG, SHORT, call, customer, fin, ok, read_head, read_request, response, rst, serve,
-    stall,
+use crate::common::tls::{self, Tls};
+use crate::common::{
+    self, End, KEY, LONG, SHORT, call, customer, fin, ok, read_head, read_request, response, rst,
+    serve, stall,
 };
 
 /// What a proxy was asked for, head by head.
@@ -383,7 +379,7 @@ fn the_environment_chooses_the_proxy() {
 fn in_child(variables: &[(&str, &str)]) -> String {
     let mut child = Command::new(env::current_exe().unwrap());
     child
-        .args(["a_call_by_the_environment", "--exact", "--nocapture"])
+        .args(["proxy::a_call_by_the_environment", "--exact", "--nocapture"])
         .env(ROOT, tls::root());
     for name in ["https_proxy", "http_proxy", "all_proxy", "no_proxy"] {
         child.env_remove(name).env_remove(name.to_uppercase());
