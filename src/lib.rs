@@ -29,7 +29,8 @@
 //! # How a call flows
 //!
 //! 1. The id and the patch are checked. Everything that is wrong with them is
-//!    reported at once, each as a [`Violation`], and nothing is sent.
+//!    reported at once, each as a [`Violation`], and nothing is sent. [`validate`] does
+//!    only this.
 //! 2. The request is sent, over a connection that the [`Config`] kept or over a new
 //!    one. Redirects are not followed.
 //! 3. A failure that certainly changed nothing and is transient (a refused
@@ -520,7 +521,7 @@ pub use crate::customer::Customer;
 pub use crate::error::{Error, ErrorKind, Outcome};
 pub use crate::format::Violation;
 pub use crate::patch::CustomerPatch;
-pub use crate::update::update_customer;
+pub use crate::update::{update_customer, validate};
 pub use time;
 
 /// Compiles and runs the examples of the README.

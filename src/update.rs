@@ -56,6 +56,29 @@ pub fn update_customer(cfg: &Config, id: &str, patch: &CustomerPatch) -> Result<
     update_with(cfg, id, patch, thread::sleep)
 }
 
+/// Reports what [`update_customer`] would reject of id and patch, and sends nothing.
+///
+/// [`CustomerPatch::validate`] does so for a patch alone.
+///
+/// # Errors
+///
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput), with every violation in field
+/// order: `id`, then the fields of the patch, or `patch` if it is empty.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::{CustomerPatch, validate};
+///
+/// let patch = CustomerPatch::new().phone_number("555-1234");
+/// let error = validate("42", &patch).unwrap_err();
+/// let fields: Vec<_> = error.violations().iter().map(|v| v.field()).collect();
+/// assert_eq!(fields, ["id", "phone_number"]);
+/// ```
+pub fn validate(id: &str, patch: &CustomerPatch) -> Result<(), Error> {
+    checked_body(id, patch).map(drop)
+}
+
 /// [`update_customer`], with the sleep between attempts to choose.
 pub(crate) fn update_with(
     cfg: &Config,
@@ -64,7 +87,7 @@ pub(crate) fn update_with(
     sleep: impl Fn(Duration),
 ) -> Result<Customer, Error> {
     // Before the clock starts: what is invalid needs no time.
-    let body = validate(id, patch)?;
+    let body = checked_body(id, patch)?;
     // A time that no clock can show is no limit.
     let deadline = Instant::now().checked_add(cfg.timeout());
     if cfg.timeout().is_zero() {
@@ -114,7 +137,7 @@ fn next_delay(
 }
 
 /// The body to send, or every violation of id and patch.
-fn validate(id: &str, patch: &CustomerPatch) -> Result<String, Error> {
+fn checked_body(id: &str, patch: &CustomerPatch) -> Result<String, Error> {
     match (format::id(id), patch.checked()) {
         (Ok(()), Ok(body)) => Ok(body),
         (id, patch) => {

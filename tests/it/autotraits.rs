@@ -10,7 +10,7 @@ use std::time::Duration;
 use paywithsoap::testing::{Fault, Request, TestServer};
 use paywithsoap::{
     ApiError, AuthScheme, Config, ConfigBuilder, Customer, CustomerPatch, Error, ErrorKind,
-    FieldError, Outcome, Violation, update_customer,
+    FieldError, Outcome, Violation, update_customer, validate,
 };
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
@@ -67,6 +67,7 @@ fn types_have_the_promised_traits() {
     patch::<CustomerPatch>();
     customer::<Customer>();
     display::<Error>();
+    display::<Outcome>();
     display::<Violation>();
     error::<Error>();
 }
@@ -84,6 +85,7 @@ fn functions_have_the_promised_signatures() {
     type SetField<T> = fn(CustomerPatch, T) -> CustomerPatch;
 
     let _: fn(&Config, &str, &CustomerPatch) -> Result<Customer, Error> = update_customer;
+    let _: fn(&str, &CustomerPatch) -> Result<(), Error> = validate;
 
     let _: fn(&str) -> Built = Config::sandbox;
     let _: fn(&str) -> Built = Config::production;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use paywithsoap::testing::TestServer;
-use paywithsoap::{CustomerPatch, Error, ErrorKind, Outcome, Violation, update_customer};
+use paywithsoap::{CustomerPatch, Error, ErrorKind, Outcome, Violation, update_customer, validate};
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, MapDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, MapAccess, Visitor};
@@ -63,6 +63,28 @@ fn reports_empty_patches_after_the_id() {
     );
     let error = update_customer(&cfg, "cus_-", &patch).unwrap_err();
     assert_eq!(fields_of(&error), ["id", "patch"]);
+}
+
+#[test]
+fn validate_rejects_what_a_call_would() {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().build().unwrap();
+    let good = || CustomerPatch::new().email("a@b");
+    for (id, patch) in [
+        ("user_123", malformed()),
+        ("cus_-", CustomerPatch::new()),
+        ("", good()),
+        (TestServer::CUSTOMER_ID, malformed()),
+        (TestServer::CUSTOMER_ID, good().phone_number("1")),
+    ] {
+        let error = validate(id, &patch).unwrap_err();
+        let call = update_customer(&cfg, id, &patch).unwrap_err();
+        assert_eq!(error.violations(), call.violations());
+        assert_eq!(error.outcome(), Outcome::NotApplied);
+        assert_eq!(error.attempts(), 0);
+    }
+    validate("cus_1", &good()).unwrap();
+    assert_eq!(server.requests(), []);
 }
 
 #[test]
