@@ -130,6 +130,21 @@ impl Error {
         &self.0.kind
     }
 
+    /// Returns the text of the error without the outcome's words, for a message that
+    /// has its own; `{:#}` adds the causes.
+    ///
+    /// ```
+    /// use paywithsoap::{CustomerPatch, validate};
+    ///
+    /// let patch = CustomerPatch::new().first_name("Jane");
+    /// let error = validate("cus-1", &patch).unwrap_err();
+    /// assert_eq!(error.to_string(), format!("{}: {}", error.outcome(), error.reason()));
+    /// ```
+    #[must_use]
+    pub fn reason(&self) -> impl fmt::Display + '_ {
+        Reason(self)
+    }
+
     /// Returns whether the change may have been applied, over all attempts.
     ///
     /// Once an attempt was [`Unknown`](Outcome::Unknown), a later 4xx response does
@@ -279,16 +294,32 @@ impl Error {
     }
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::NotApplied => "not applied",
+            Self::Unknown => "unknown whether applied",
+        })
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0.outcome {
-            Outcome::NotApplied => "not applied: ",
-            Outcome::Unknown => "unknown whether applied: ",
-        })?;
-        match &self.0.kind {
+        write!(f, "{}: ", self.outcome())?;
+        Reason(self).fmt(f)
+    }
+}
+
+/// Why a call did not return a customer, without its outcome.
+struct Reason<'a>(&'a Error);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        match &error.0.kind {
             ErrorKind::Api(api) => {
                 write!(f, "the API responded with {}", api.status())?;
-                if let Some(message) = &self.0.message {
+                if let Some(message) = &error.0.message {
                     write!(f, ": {message}")?;
                 }
             }
@@ -301,10 +332,10 @@ impl fmt::Display for Error {
                 f,
                 "the API responded with {}, but not with this customer",
                 // Always there: `invalid_response` sets it.
-                self.status().unwrap_or_default()
+                error.status().unwrap_or_default()
             )?,
             // Of a cause that says how, the first line tells only how far it got.
-            ErrorKind::Transport(_) => f.write_str(match self.0.outcome {
+            ErrorKind::Transport(_) => f.write_str(match error.0.outcome {
                 Outcome::NotApplied => "the API was not reached",
                 Outcome::Unknown => "no complete response from the API",
             })?,
@@ -312,7 +343,7 @@ impl fmt::Display for Error {
         // Not without being asked: those who print sources themselves (anyhow, say)
         // would print them twice.
         if f.alternate() {
-            causes(self).try_for_each(|cause| write!(f, ": {cause}"))?;
+            causes(error).try_for_each(|cause| write!(f, ": {cause}"))?;
         }
         Ok(())
     }

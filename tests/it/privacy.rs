@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use paywithsoap::testing::{Fault, TestServer};
-use paywithsoap::{Config, CustomerPatch, Error, ErrorKind, update_customer};
+use paywithsoap::{Config, CustomerPatch, Error, ErrorKind, Outcome, update_customer};
 
 use crate::common::{self, ID, assert_error_hides, assert_hides, one_attempt};
 
@@ -292,6 +292,32 @@ fn causes_follow_on_the_same_line() {
     );
     let error = CustomerPatch::new().validate().unwrap_err();
     assert_eq!(format!("{error:#}"), error.to_string());
+}
+
+#[test]
+fn a_reason_leaves_out_the_outcome() {
+    let server = server();
+    let cfg = one_attempt(&server);
+    for fault in [
+        Fault::CloseAfterReading,
+        Fault::Truncate(150),
+        respond(200, r#"{"id":"cus_x"}"#),
+        respond(422, r#"{"error":"a: b"}"#),
+        respond(503, ""),
+    ] {
+        server.fail_next(fault);
+        let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+        let (outcome, reason) = (error.outcome(), error.reason());
+        assert_eq!(format!("{error}"), format!("{outcome}: {reason}"));
+        assert_eq!(format!("{error:#}"), format!("{outcome}: {reason:#}"));
+    }
+    let error = CustomerPatch::new().validate().unwrap_err();
+    assert_eq!(
+        error.reason().to_string(),
+        "patch must set at least one field"
+    );
+    assert_eq!(format!("[{:<12}]", Outcome::NotApplied), "[not applied ]");
+    assert_eq!(Outcome::Unknown.to_string(), "unknown whether applied");
 }
 
 #[test]
