@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ureq::http::{HeaderName, HeaderValue};
 
-use super::{AuthScheme, Config, Settings};
+use super::{AuthScheme, Config, Header, Settings};
 use crate::connection::Network;
 use crate::error::Error;
 use crate::format::{self, NOT_UTF8, Violation};
@@ -47,18 +47,12 @@ pub struct ConfigBuilder {
     max_retries: u32,
     retry_unknown: bool,
     user_agent: Result<HeaderValue, Violation>,
-    headers: Vec<Header>,
+    /// Each by the name that it was given.
+    headers: Vec<(String, Result<Header, Violation>)>,
     proxy: ProxySetting,
     root_certificates: Result<Option<tls::Roots>, Violation>,
     system_roots: bool,
     from_env: bool,
-}
-
-/// A header by the name that it was given, and what has become of it.
-#[derive(Clone)]
-struct Header {
-    name: String,
-    checked: Result<(HeaderName, HeaderValue), Violation>,
 }
 
 #[derive(Clone, Debug)]
@@ -221,6 +215,8 @@ impl ConfigBuilder {
 
     /// Sets a header that is sent with every request, as a gateway may want it.
     ///
+    /// [`Config::with_header`] sets one for some calls, such as a trace id.
+    ///
     /// The last of a name wins, whatever the case of its letters; white space
     /// around the value is dropped. A value is a secret like the key: it does
     /// not show in any message, and does not go to a proxy. Defaults to none.
@@ -247,8 +243,8 @@ impl ConfigBuilder {
         let checked = check_header(&name, &value.into());
         // By the name as given, so that a bad header is replaced by a good one, too.
         self.headers
-            .retain(|header| !header.name.eq_ignore_ascii_case(&name));
-        self.headers.push(Header { name, checked });
+            .retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
+        self.headers.push((name, checked));
         self
     }
 
@@ -313,10 +309,9 @@ impl ConfigBuilder {
         let api_key = violations.check(self.api_key);
         let base_url = violations.check(self.base_url);
         let user_agent = violations.check(self.user_agent);
-        let headers: Vec<_> = self
-            .headers
-            .into_iter()
-            .filter_map(|header| violations.check(header.checked))
+        let headers = self.headers.into_iter();
+        let headers: Arc<[_]> = headers
+            .filter_map(|(_, header)| violations.check(header))
             .collect();
         violations.check(check_size(&headers));
         let proxy = violations.check(proxy);
@@ -346,7 +341,6 @@ impl ConfigBuilder {
             api_key,
             base_url,
             user_agent,
-            headers,
             connect_timeout: self.connect_timeout,
             max_retries: self.max_retries,
             retry_unknown: self.retry_unknown,
@@ -354,6 +348,7 @@ impl ConfigBuilder {
         };
         Ok(Config {
             settings: Arc::new(settings),
+            headers,
             timeout: self.timeout,
         })
     }
@@ -377,9 +372,9 @@ impl ConfigBuilder {
 impl fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let base_url = self.base_url.as_ref().map(|url| &url.text);
-        let headers = self.headers.iter().map(|header| header.checked.as_ref());
+        let headers = self.headers.iter();
         let headers: Vec<_> = headers
-            .map(|header| header.map(|(name, _)| name.as_str()))
+            .map(|(_, header)| header.as_ref().map(|(name, _)| name.as_str()))
             .collect();
         f.debug_struct("ConfigBuilder")
             .field("base_url", &base_url)
@@ -428,7 +423,7 @@ fn user_agent(product: &str) -> Result<HeaderValue, Violation> {
     Ok(header_value(&format!("{product} {CRATE}")))
 }
 
-fn check_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Violation> {
+pub(super) fn check_header(name: &str, value: &str) -> Result<Header, Violation> {
     // Without the name: what is no token may be a secret in the wrong place.
     format::header_name(name).map_err(|rule| Violation::new("header", rule))?;
     // As HTTP itself reads it, so that the server's quoting it is recognized.
@@ -442,7 +437,7 @@ fn check_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Vi
     Ok((name, value))
 }
 
-fn check_size(headers: &[(HeaderName, HeaderValue)]) -> Result<(), Violation> {
+pub(super) fn check_size(headers: &[Header]) -> Result<(), Violation> {
     let sizes = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len());

@@ -12,6 +12,7 @@ use ureq::http::{HeaderName, HeaderValue};
 pub use self::builder::ConfigBuilder;
 use crate::connection::Network;
 use crate::error::Error;
+use crate::format::Violation;
 use crate::pool::Pool;
 use crate::url::Url;
 
@@ -37,9 +38,14 @@ use crate::url::Url;
 #[derive(Clone)]
 pub struct Config {
     settings: Arc<Settings>,
-    // Apart from the shared settings, so that `with_timeout` changes no clone.
+    // Apart from the shared settings, so that `with_header` and `with_timeout`
+    // change no clone.
+    headers: Arc<[Header]>,
     timeout: Duration,
 }
+
+/// A header that every request has besides the client's own.
+type Header = (HeaderName, HeaderValue);
 
 struct Settings {
     network: Arc<Network>,
@@ -49,7 +55,6 @@ struct Settings {
     base_url: Url,
     authorization: HeaderValue,
     user_agent: HeaderValue,
-    headers: Vec<(HeaderName, HeaderValue)>,
     // For Debug alone: `network` has its own.
     connect_timeout: Duration,
     max_retries: u32,
@@ -151,9 +156,54 @@ impl Config {
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self {
-            settings: Arc::clone(&self.settings),
             timeout,
+            ..self.clone()
         }
+    }
+
+    /// The same settings and connections with one more
+    /// [`header`](ConfigBuilder::header), such as a trace id, for one call or for
+    /// many. It replaces a header of the same name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with one violation of
+    /// `header`, by the rules of [`ConfigBuilder::header`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use paywithsoap::{CustomerPatch, update_customer};
+    /// use paywithsoap::testing::TestServer;
+    ///
+    /// let server = TestServer::start()?;
+    /// let cfg = server.config().build()?;
+    /// let patch = CustomerPatch::new().first_name("Jane");
+    ///
+    /// let traced = cfg.with_header("x-trace-id", "7f3a-0001")?;
+    /// update_customer(&traced, TestServer::CUSTOMER_ID, &patch)?;
+    /// let sent = ("x-trace-id".into(), "7f3a-0001".into());
+    /// assert!(server.requests()[0].headers.contains(&sent));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_header(
+        &self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, Error> {
+        let headers = self.set_header(&name.into(), &value.into());
+        Ok(Self {
+            headers: headers.map_err(|violation| Error::invalid(vec![violation]))?,
+            ..self.clone()
+        })
+    }
+
+    fn set_header(&self, name: &str, value: &str) -> Result<Arc<[Header]>, Violation> {
+        let header = builder::check_header(name, value)?;
+        let others = self.headers.iter().filter(|other| other.0 != header.0);
+        let headers: Arc<[_]> = others.chain([&header]).cloned().collect();
+        builder::check_size(&headers)?;
+        Ok(headers)
     }
 
     /// The base URL, without `/` at its end and without `/api/v1`.
@@ -184,15 +234,14 @@ impl Config {
         &self.settings.user_agent
     }
 
-    /// The headers that every request has besides the client's own.
-    pub(crate) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.settings.headers
+    pub(crate) fn headers(&self) -> &[Header] {
+        &self.headers
     }
 
     /// What must not show in any message, each with the name of its setting:
     /// the key and the value of every header.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let values = self.settings.headers.iter();
+        let values = self.headers.iter();
         let values = values.filter_map(|(_, value)| Some(("header", value.to_str().ok()?)));
         [("api_key", self.settings.api_key.as_str())]
             .into_iter()

@@ -92,6 +92,7 @@ fn functions_have_the_promised_signatures() {
     let _: fn() -> Built = Config::from_env;
     let _: fn(&str) -> ConfigBuilder = Config::builder;
     let _: fn(&Config, Duration) -> Config = Config::with_timeout;
+    let _: fn(&Config, &'static str, String) -> Built = Config::with_header;
     let _: fn(&Config) -> &str = Config::base_url;
     let _: fn(&Config) -> Duration = Config::timeout;
 

@@ -1,5 +1,9 @@
 //! Headers that a caller adds: which are sent, which are violations.
 
+use std::io::{self, Write};
+use std::net::TcpStream;
+
+use paywithsoap::Outcome::NotApplied;
 use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{Config, ConfigBuilder, Error, update_customer};
 
@@ -204,13 +208,87 @@ fn headers_go_out_with_every_request() {
 }
 
 #[test]
+fn one_more_header_shares_the_connection() {
+    let addr = common::serve(|number, mut stream| {
+        assert_eq!(number, 0, "a second connection");
+        loop {
+            let request = common::read_request(&mut stream)?;
+            let text = String::from_utf8(request).map_err(io::Error::other)?;
+            let lines = text.lines().filter(|line| line.starts_with("x-"));
+            let body = format!(
+                "{{\"id\":\"{ID}\",\"sent\":\"{}\"}}",
+                lines.collect::<String>()
+            );
+            stream.write_all(&common::response("200 OK", &body))?;
+        }
+    });
+    let cfg = common::config(addr).header("x-a", "1").build().unwrap();
+    let traced = cfg.with_header("X-Trace", " 7 ").unwrap();
+    let other = traced.with_header(String::from("x-trace"), "8").unwrap();
+    let both = other.with_header("X-A", "2").unwrap();
+    for (cfg, sent) in [
+        (&cfg, "x-a: 1"),
+        (&traced, "x-a: 1x-trace: 7"),
+        (&other, "x-a: 1x-trace: 8"),
+        (&both, "x-trace: 8x-a: 2"),
+        (&both.clone().with_timeout(common::LONG), "x-trace: 8x-a: 2"),
+        (&cfg, "x-a: 1"),
+    ] {
+        let customer = common::call(cfg).unwrap();
+        let sent = format!("\"sent\":\"{sent}\"");
+        assert!(customer.raw_json().contains(&sent), "{customer:?}");
+    }
+}
+
+#[test]
+fn one_more_header_follows_the_same_rules() {
+    let cfg = local().header("x-b", "w".repeat(4093)).build().unwrap();
+    for (name, value) in [
+        ("host", "x"),
+        ("User_Agent", "x"),
+        ("no token", "S3CRET"),
+        ("", "x"),
+        ("x-a", "S3CRET\n"),
+        ("x-a", "\u{E4}"),
+        // Too long with the header that is there already.
+        ("x-a", &"v".repeat(4094)),
+    ] {
+        let error = cfg.with_header(name, value).unwrap_err();
+        let builder = local().header("x-b", "w".repeat(4093));
+        let expected = violations(builder.header(name, value));
+        assert_eq!(error.violations().len(), 1);
+        assert_eq!(error.violations()[0].to_string(), expected[0]);
+        assert_eq!(error.violations()[0].field(), "header");
+        assert_eq!((error.outcome(), error.attempts()), (NotApplied, 0));
+        common::assert_error_hides(&["s3cret"], &error);
+    }
+    cfg.with_header("x-a", "v".repeat(4093)).unwrap();
+    // One that is replaced does not count.
+    cfg.with_header("X-B", "v".repeat(8189)).unwrap();
+}
+
+#[test]
+fn one_more_header_is_a_secret() {
+    let server = TestServer::start().unwrap();
+    let cfg = common::one_attempt(&server);
+    let cfg = cfg.with_header("x-trace", "s3cret-trace").unwrap();
+    let shown = format!("{cfg:?}");
+    assert!(shown.contains("x-trace"), "{shown}");
+    common::assert_hides(&["s3cret"], &cfg);
+    let body = r#"{"error":"no s3cret-trace here"}"#;
+    server.fail_next(Fault::respond(401, body));
+    let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+    common::assert_error_hides(&["s3cret"], &error);
+}
+
+#[test]
 fn sends_headers_of_the_maximum_size() {
-    let script = |_, mut stream| {
+    let script = |_, mut stream: TcpStream| {
         let request = common::read_request(&mut stream)?;
-        let text = String::from_utf8(request).map_err(std::io::Error::other)?;
+        let text = String::from_utf8(request).map_err(io::Error::other)?;
         let all = (0..1365).all(|i| text.contains(&format!("\r\n{i:04}: xx\r\n")));
         assert!(all && text.contains(&"k".repeat(8192)), "{}", text.len());
-        std::io::Write::write_all(&mut stream, &common::ok())
+        stream.write_all(&common::ok())
     };
     let addr = common::serve(script);
     let many = (0..1365).fold(common::config(addr).api_key("k".repeat(8192)), |cfg, i| {
@@ -247,7 +325,6 @@ fn a_quoted_header_is_redacted() {
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 #[test]
 fn no_header_goes_to_a_proxy() {
-    use std::io::{self, Write};
     use std::sync::mpsc::channel;
 
     let (head, heads) = channel();
