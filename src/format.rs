@@ -157,6 +157,18 @@ pub(crate) const NUMBER_KEY: &str = "$serde_json::private::Number";
 /// What a value must be, without the field's name.
 pub(crate) type Rule = &'static str;
 
+/// Whether a value is written like `shape`, in which `0` stands for any digit, `A` for
+/// any capital and `a` for any small letter of ASCII.
+pub(crate) fn has_shape(value: &str, shape: &str) -> bool {
+    let is_like = |(byte, like): (u8, u8)| match like {
+        b'0' => byte.is_ascii_digit(),
+        b'A' => byte.is_ascii_uppercase(),
+        b'a' => byte.is_ascii_lowercase(),
+        _ => byte == like,
+    };
+    value.len() == shape.len() && value.bytes().zip(shape.bytes()).all(is_like)
+}
+
 pub(crate) const NOT_UTF8: Rule = "must be UTF-8";
 
 /// A customer's id: `cus_` and 1 to 128 ASCII letters or digits.
@@ -253,7 +265,7 @@ pub(crate) fn is_label(label: &str) -> bool {
 /// Area codes and exchanges are not looked at: the page's own examples break
 /// the rules of the North American Numbering Plan.
 pub(crate) fn phone_number(value: &str) -> Result<(), Rule> {
-    if value.len() == 10 && value.bytes().all(|b| b.is_ascii_digit()) {
+    if has_shape(value, "0000000000") {
         return Ok(());
     }
     // From here on the number is wrong, and only the hint is still to be found.
@@ -280,15 +292,10 @@ pub(crate) fn phone_number(value: &str) -> Result<(), Rule> {
 /// `01/02/1990` into the 1st of February, and responds with 200. No clock is read.
 pub(crate) fn date_of_birth(value: &str) -> Result<Date, Rule> {
     // Not time's own parsers: they take signs, spaces and other digits as well.
-    let bytes = value.as_bytes();
-    let shape = bytes.len() == 10
-        && bytes.iter().enumerate().all(|(i, b)| match i {
-            4 | 7 => *b == b'-',
-            _ => b.is_ascii_digit(),
-        });
-    if !shape {
+    if !has_shape(value, "0000-00-00") {
         return Err(date_hint(value));
     }
+    let bytes = value.as_bytes();
     let number = |range: std::ops::Range<usize>| {
         bytes[range]
             .iter()
@@ -327,7 +334,7 @@ fn date_hint(value: &str) -> Rule {
          02/03/1990 means two different days"
     } else if value.contains(['\u{2010}', '\u{2011}', '\u{2013}', '\u{2212}']) {
         "must be written YYYY-MM-DD with the plain hyphen `-`"
-    } else if value.len() == 8 && value.bytes().all(|b| b.is_ascii_digit()) {
+    } else if has_shape(value, "00000000") {
         "must be written YYYY-MM-DD: put hyphens between year, month and day"
     } else {
         "must be a date written YYYY-MM-DD, like 1990-01-31"

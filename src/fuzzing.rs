@@ -1,9 +1,7 @@
 //! Entry points to private parts for the targets under `fuzz/`. Not part of the
 //! public API: there only where `cargo fuzz` compiles the crate.
 
-use std::time::Duration;
-
-use time::OffsetDateTime;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::connection;
 use crate::customer::Customer;
@@ -62,8 +60,8 @@ pub fn error_response(body: &str, name: &str, key: &str, header: &str) -> Error 
 
 /// What becomes of a `Retry-After` header that arrives so many seconds after
 /// 1970 began.
-pub fn retry_after(value: &str, now: i64) -> Option<Duration> {
-    retry::retry_after(value, OffsetDateTime::from_unix_timestamp(now).ok())
+pub fn retry_after(value: &str, now: u64) -> Option<Duration> {
+    retry::retry_after(value, UNIX_EPOCH + Duration::from_secs(now))
 }
 
 /// A request without its `cookie` lines, and how many bytes these had.

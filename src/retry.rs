@@ -2,12 +2,13 @@
 
 use std::io::ErrorKind;
 use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use time::{Date, Month, OffsetDateTime, Time};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
 use crate::error::Outcome;
+use crate::format;
 
 /// Whether a failed attempt may be followed by another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,10 +79,8 @@ pub(crate) fn is_transient_proxy_status(status: u16) -> bool {
 /// min(8 s, 0.5 s * 2^(attempt - 1)) times a factor in [0.5, 1] that `jitter`
 /// chooses, and never less than `retry_after`.
 pub(crate) fn delay(attempt: u32, jitter: u32, retry_after: Option<Duration>) -> Duration {
-    // Five attempts reach the most; the shift must not overflow.
-    let doublings = attempt.saturating_sub(1).min(4);
-    let full = Duration::from_millis(500 << doublings).min(Duration::from_secs(8));
-    let half = full / 2;
+    // Half of it. Five attempts reach the most; the shift must not overflow.
+    let half = Duration::from_millis(250 << attempt.saturating_sub(1).min(4));
     let backoff = half + half.mul_f64(f64::from(jitter) / f64::from(u32::MAX));
     backoff.max(retry_after.unwrap_or_default())
 }
@@ -95,142 +94,43 @@ pub(crate) fn is_worth_waiting(delay: Duration, remaining: Option<Duration>) -> 
 /// A number that varies from call to call and from process to process.
 ///
 /// Spreading retries needs no secret, and what the system calls random may be
-/// missing or refused. So this mixes what always exists: a counter, the clock,
-/// the process and where its stack is.
+/// missing or refused. The clock and the process id always exist.
 pub(crate) fn jitter() -> u32 {
-    static CALLS: AtomicU32 = AtomicU32::new(0);
-    let calls = CALLS.fetch_add(1, Ordering::Relaxed);
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let clock = since_epoch.unwrap_or_else(|before| before.duration());
-    let stack = (&raw const calls).addr();
-    [
-        u64::from(calls),
-        clock.as_secs(),
-        clock.subsec_nanos().into(),
-        process::id().into(),
-        stack as u64,
-    ]
-    .into_iter()
-    .fold(0, |hash, part| mix(hash ^ part))
-    .to_le_bytes()
-    .first_chunk()
-    .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    scatter(clock.subsec_nanos(), process::id())
 }
 
-/// The finalizer of splitmix64, by which each bit depends on all.
-fn mix(bits: u64) -> u64 {
-    let bits = bits.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ bits >> 31
+/// Spreads times and process ids that are close to each other over all of u32, by
+/// Fibonacci hashing.
+fn scatter(nanos: u32, process: u32) -> u32 {
+    nanos.wrapping_add(process).wrapping_mul(0x9E37_79B9)
 }
 
-/// A time of the system's clock, unless the clock is plainly wrong: at 1970 or
-/// before, or after the year 9999.
-pub(crate) fn utc(now: SystemTime) -> Option<OffsetDateTime> {
-    let since_epoch = now.duration_since(UNIX_EPOCH).ok()?;
-    let seconds = i64::try_from(since_epoch.as_secs()).ok()?;
-    OffsetDateTime::from_unix_timestamp(seconds)
-        .ok()
-        .filter(|now| seconds > 0 && now.year() <= 9999)
-}
-
-/// Reads a `Retry-After` header: seconds, or an HTTP date in one of the three
-/// forms of RFC 9110, 5.6.7. Anything else is ignored, and so is a date where
-/// the time is not known.
-pub(crate) fn retry_after(value: &str, now: Option<OffsetDateTime>) -> Option<Duration> {
+/// Reads a `Retry-After` header that arrives at `now`: seconds, or an HTTP date
+/// (RFC 9110, 10.2.3).
+///
+/// Anything else is ignored, and so is a date where the clock shows 1970 or before.
+pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         // More seconds than fit is still a clear wish.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let now = now?;
-    let at = http_date(value, now.year())?;
+    let at = http_date(value)?.unix_timestamp();
+    let now = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
     // A date that has passed asks for no wait at all.
-    Some(Duration::try_from(at - now).unwrap_or_default())
+    let wait = u64::try_from(at).unwrap_or(0).saturating_sub(now);
+    (now > 0).then_some(Duration::from_secs(wait))
 }
 
-/// The three forms of RFC 9110, 5.6.7.
-fn http_date(value: &str, this_year: i32) -> Option<OffsetDateTime> {
-    let words: Vec<&str> = value.split(' ').collect();
-    let (year, month, day, time) = match words[..] {
-        // Sun, 06 Nov 1994 08:49:37 GMT
-        [weekday, day, month, year, time, "GMT"]
-            if is_short_weekday(weekday.strip_suffix(',')?)
-                && day.len() == 2
-                && year.len() == 4 =>
-        {
-            (number(year)?, month, day, time)
-        }
-        // Sunday, 06-Nov-94 08:49:37 GMT
-        [weekday, date, time, "GMT"] if WEEKDAYS.contains(&weekday.strip_suffix(',')?) => {
-            let mut parts = date.split('-');
-            let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-            if parts.next().is_some() || day.len() != 2 || year.len() != 2 {
-                return None;
-            }
-            // At most 50 years ahead, else in the past.
-            let year = this_year - this_year.rem_euclid(100) + number(year)?;
-            let year = match year - this_year {
-                51.. => year - 100,
-                ..=-50 => year + 100,
-                _ => year,
-            };
-            (year, month, day, time)
-        }
-        // Sun Nov  6 08:49:37 1994
-        [weekday, month, "", day, time, year]
-            if is_short_weekday(weekday) && day.len() == 1 && year.len() == 4 =>
-        {
-            (number(year)?, month, day, time)
-        }
-        [weekday, month, day, time, year]
-            if is_short_weekday(weekday) && day.len() == 2 && year.len() == 4 =>
-        {
-            (number(year)?, month, day, time)
-        }
-        _ => return None,
-    };
-    let month = MONTHS.iter().position(|name| *name == month)?;
-    let month = Month::try_from(u8::try_from(month + 1).ok()?).ok()?;
-    let date = Date::from_calendar_date(year, month, number(day)?.try_into().ok()?).ok()?;
-    let mut parts = time.split(':').map(|part| {
-        let two = (part.len() == 2).then_some(part)?;
-        u8::try_from(number(two)?).ok()
-    });
-    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
-    // A leap second is the second before it, for a wait.
-    let time = Time::from_hms(hour, minute, second.min(59)).ok()?;
-    if parts.next().is_some() || second > 60 {
-        return None;
-    }
-    Some(date.with_time(time).assume_utc())
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form of an HTTP date that servers
+/// may send (RFC 9110, 5.6.7). Which day of the week it is, is not checked.
+fn http_date(value: &str) -> Option<OffsetDateTime> {
+    // The parser is one of e-mail: it takes comments, other zones and short years.
+    let is_http = format::has_shape(value, "Aaa, 00 Aaa 0000 00:00:00 GMT");
+    is_http.then(|| OffsetDateTime::parse(value, &Rfc2822).ok())?
 }
-
-/// Whether it is `Sun` or the like. Which day of the week a date is, is not checked.
-fn is_short_weekday(word: &str) -> bool {
-    WEEKDAYS.iter().any(|day| word == &day[..3])
-}
-
-/// Up to four ASCII digits, without a sign.
-fn number(digits: &str) -> Option<i32> {
-    let plain = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| digits.parse().ok())?
-}
-
-const WEEKDAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
-
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 #[cfg(test)]
 #[path = "retry_tests.rs"]

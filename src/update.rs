@@ -163,7 +163,7 @@ fn try_once(
     let retry_after = response
         .retry_after
         .as_deref()
-        .and_then(|value| retry::retry_after(value, retry::utc(SystemTime::now())));
+        .and_then(|value| retry::retry_after(value, SystemTime::now()));
     if (200..300).contains(&response.status) {
         return read_customer(id, response)
             .map_err(|error| (error.with_retry_after(retry_after), Retry::Never));
