@@ -200,8 +200,7 @@ fn similar(cell: &str) -> Option<&'static str> {
     NAMES.into_iter().find(|name| letters(name) == cell)
 }
 
-pub(crate) const UNCLOSED_QUOTE: &str =
-    "a quote is not closed on this line: a cell cannot have a line break";
+const UNCLOSED_QUOTE: &str = "a quote is not closed on this line: a cell cannot have a line break";
 const TEXT_AFTER_QUOTE: &str = "a closing quote must be followed by a comma or the end of the \
     line: write a quote within a quoted cell twice";
 const SPACE_BEFORE_QUOTE: &str =

@@ -1,12 +1,13 @@
 //! The input: updates, one for each line.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::time::Duration;
 
 use clap::ValueEnum;
-use paywithsoap::{Config, CustomerPatch, Error, update_customer};
+use paywithsoap::{CustomerPatch, Violation, validate};
 use sha2::{Digest, Sha256};
 
 use crate::csv::{self, Columns};
@@ -21,26 +22,46 @@ pub(crate) enum Format {
     Jsonl,
 }
 
-/// A line that is not blank.
+/// A record that is not blank: a row of CSV, which may have line breaks within
+/// quotes, or a line of JSON Lines.
+// Until multi-line records and a file of failures use them.
+#[allow(dead_code)]
 pub(crate) struct Line {
-    /// Its number in the file, counted from 1.
+    /// The number of its first line in the file, counted from 1.
     pub(crate) number: u64,
+    /// The number of its last line.
+    pub(crate) last: u64,
+    /// The record as it stands in the input, without its line end; of a record
+    /// that is too long, only the start.
+    pub(crate) text: Vec<u8>,
     pub(crate) content: Content,
 }
 
-/// What a line asks for.
+/// What a record asks for.
 pub(crate) enum Content {
-    /// The line is no update, and why.
-    Bad(String),
-    /// The same, below a bad line whose quote is not closed: it may be the rest
-    /// of that one.
-    BadRest(String),
-    /// Id or fields are not of their formats.
+    /// Nothing that can be read: it has no result but `bad_line`, and no id.
+    Bad(Vec<Fault>),
+    /// It can be read, but id or fields must not be sent as they are.
     Invalid {
         id: String,
-        error: Error,
+        faults: Vec<Fault>,
     },
     Update(Box<Update>),
+}
+
+/// One thing that is wrong with a record. All of them are reported, in the order
+/// of the fields.
+///
+/// Its `Display` is the whole message, for the results. [`Fault::reason`] leaves
+/// out the detail.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Fault {
+    /// `id`, one of the fields, or `patch`; `None` for the record as a whole.
+    pub(crate) field: Option<&'static str>,
+    /// What is wrong: without a customer's data, and the same for all of its kind.
+    pub(crate) rule: Cow<'static, str>,
+    /// What else is known of this one, such as the name of a key.
+    pub(crate) detail: String,
 }
 
 /// A change that can be sent.
@@ -59,10 +80,6 @@ pub(crate) struct Input {
     parser: Parser,
     /// The line that was read to see whether the start looks right.
     first: Option<Line>,
-    /// The last line was one whose quote is not closed, or the rest of it.
-    is_quoted: bool,
-    /// Settings with which a call checks its input, and goes no further.
-    check_only: Config,
 }
 
 enum Parser {
@@ -109,47 +126,66 @@ impl Input {
             }
             (Format::Jsonl, first) => (Parser::Jsonl, first),
         };
-        let check_only = Config::builder("unused")
-            .base_url("http://localhost")
-            .timeout(Duration::ZERO)
-            .build()
-            .map_err(|error| error.to_string())?;
-        let mut input = Self {
+        let first = line.and_then(|(number, text)| {
+            let raw = text
+                .as_ref()
+                .map_or_else(|_| Vec::new(), |text| text.as_bytes().to_vec());
+            let text = text.as_deref().map_err(|bad| *bad);
+            line_of(&parser, number, text, raw)
+        });
+        Ok(Self {
             lines,
             parser,
-            first: None,
-            is_quoted: false,
-            check_only,
-        };
-        input.first = line.and_then(|(number, text)| {
-            let text = text.as_deref().map_err(|bad| *bad);
-            line_of(&input.parser, &input.check_only, number, text)
-        });
-        Ok(input)
+            first,
+        })
     }
 
-    /// Returns the next line, `None` at the end.
+    /// Returns the next record, `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
         if let Some(line) = self.first.take() {
             return Ok(Some(line));
         }
         while let Some((number, text)) = self.lines.next()? {
-            let Some(Line { number, content }) =
-                line_of(&self.parser, &self.check_only, number, text)
-            else {
-                continue;
-            };
-            let content = match content {
-                Content::Bad(reason) if self.is_quoted => Content::BadRest(reason),
-                content => {
-                    let unclosed = csv::UNCLOSED_QUOTE;
-                    self.is_quoted = matches!(&content, Content::Bad(reason) if reason == unclosed);
-                    content
-                }
-            };
-            return Ok(Some(Line { number, content }));
+            let raw = text.map_or_else(|_| Vec::new(), |text| text.as_bytes().to_vec());
+            if let Some(line) = line_of(&self.parser, number, text, raw) {
+                return Ok(Some(line));
+            }
         }
         Ok(None)
+    }
+}
+
+impl Fault {
+    pub(crate) fn of_record(rule: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            field: None,
+            rule: rule.into(),
+            detail: String::new(),
+        }
+    }
+
+    /// The message without the detail, to be shown and to be counted by.
+    pub(crate) fn reason(&self) -> String {
+        match self.field {
+            Some(field) => format!("{field} {}", self.rule),
+            None => self.rule.clone().into_owned(),
+        }
+    }
+}
+
+impl From<&Violation> for Fault {
+    fn from(violation: &Violation) -> Self {
+        Self {
+            field: Some(violation.field()),
+            rule: violation.rule().into(),
+            detail: String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.reason(), self.detail)
     }
 }
 
@@ -167,9 +203,9 @@ impl Format {
 /// What a line of text asks for; `None` where that is nothing at all.
 fn line_of(
     parser: &Parser,
-    check_only: &Config,
     number: u64,
     text: Result<&str, BadText>,
+    raw: Vec<u8>,
 ) -> Option<Line> {
     let read = text
         .map_err(BadText::message)
@@ -179,27 +215,30 @@ fn line_of(
         });
     let content = match read {
         Ok(None) => return None,
-        Ok(Some((id, patch))) => content_of(check_only, id, patch),
-        Err(reason) => Content::Bad(reason),
+        Ok(Some((id, patch))) => content_of(id, patch),
+        Err(reason) => Content::Bad(vec![Fault::of_record(reason)]),
     };
-    Some(Line { number, content })
+    Some(Line {
+        number,
+        last: number,
+        text: raw,
+        content,
+    })
 }
 
-fn content_of(check_only: &Config, id: String, patch: CustomerPatch) -> Content {
-    let checked = update_customer(check_only, &id, &patch);
-    if let Err(error) = checked
-        && !error.violations().is_empty()
-    {
-        return Content::Invalid { id, error };
-    }
-    match patch.to_json() {
+fn content_of(id: String, patch: CustomerPatch) -> Content {
+    let checked = validate(&id, &patch).and_then(|()| patch.to_json());
+    match checked {
         Ok(body) => Content::Update(Box::new(Update {
             checksum: checksum(&body),
             id,
             patch,
             body,
         })),
-        Err(error) => Content::Invalid { id, error },
+        Err(error) => Content::Invalid {
+            id,
+            faults: error.violations().iter().map(Fault::from).collect(),
+        },
     }
 }
 

@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn result(line: u64) -> LineResult {
-        LineResult::bad_line(line, "")
+        LineResult::bad_line(line, &[])
     }
 
     fn lines(mut pop: impl FnMut() -> Option<LineResult>) -> Vec<String> {

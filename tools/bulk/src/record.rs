@@ -1,10 +1,10 @@
 //! A line of the results, as it is written and read back.
 
-use paywithsoap::{Customer, Error, ErrorKind, Outcome as CallOutcome, Violation};
+use paywithsoap::{Customer, Error, ErrorKind, Outcome as CallOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::input::Update;
+use crate::input::{Fault, Update};
 
 /// The first line of the results: where the lines below were sent to.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -118,31 +118,48 @@ impl LineResult {
         .finish()
     }
 
-    pub(crate) fn bad_line(line: u64, reason: &str) -> Self {
+    pub(crate) fn bad_line(line: u64, faults: &[Fault]) -> Self {
         let written = Written {
-            message: Some(reason),
+            message: Some(&join(faults.iter().map(Fault::to_string))),
             ..Written::new(line, None, Outcome::BadLine)
-        };
+        }
+        .finish();
+        let reasons = join(faults.iter().map(Fault::reason));
         Self {
-            problem: Some(format!("line {line}: bad line: {reason}")),
-            ..written.finish()
+            problem: Some(format!("line {line}: bad line: {reasons}")),
+            ..written
         }
     }
 
-    /// A line of wrong input, or whose call has failed.
+    /// A line whose values must not be sent.
+    pub(crate) fn invalid(line: u64, id: &str, faults: &[Fault]) -> Self {
+        let message = join(faults.iter().map(Fault::to_string));
+        let written = |fault: &Fault| WrittenViolation {
+            field: fault.field.unwrap_or("patch"),
+            message: fault.to_string(),
+        };
+        let written = Written {
+            message: Some(&format!("not applied: {message}")),
+            violations: faults.iter().map(written).collect(),
+            ..Written::new(line, Some(id), Outcome::NotApplied)
+        }
+        .finish();
+        let reasons = join(faults.iter().map(Fault::reason));
+        Self {
+            problem: Some(format!("line {line}: not applied: {reasons}")),
+            ..written
+        }
+    }
+
+    /// A line whose call has failed.
     pub(crate) fn failed(line: u64, id: &str, checksum: Option<&str>, error: &Error) -> Self {
         let (outcome, words) = match error.outcome() {
             CallOutcome::NotApplied => (Outcome::NotApplied, "not applied"),
             CallOutcome::Unknown => (Outcome::Unknown, "unknown whether applied"),
         };
-        let written = |violation: &Violation| WrittenViolation {
-            field: violation.field(),
-            message: violation.to_string(),
-        };
         let written = Written {
             checksum,
             message: Some(&with_causes(error)),
-            violations: error.violations().iter().map(written).collect(),
             status: error.status(),
             request_id: error.request_id(),
             ..Written::new(line, Some(id), outcome)
@@ -240,6 +257,10 @@ fn with_causes(error: &Error) -> String {
         source = cause.source();
     }
     message
+}
+
+fn join(texts: impl Iterator<Item = String>) -> String {
+    texts.collect::<Vec<_>>().join("; ")
 }
 
 /// A JSON text as it is, on one line: it has raw line ends between its tokens

@@ -86,13 +86,8 @@ impl Run {
     pub(crate) fn push(&self, line: Line) -> bool {
         let number = line.number;
         let found = match line.content {
-            Content::Bad(reason) => Err(LineResult::bad_line(number, &reason)),
-            // Shown already, by the line that it may be the rest of.
-            Content::BadRest(reason) => Err(LineResult {
-                problem: None,
-                ..LineResult::bad_line(number, &reason)
-            }),
-            Content::Invalid { id, error } => Err(LineResult::failed(number, &id, None, &error)),
+            Content::Bad(faults) => Err(LineResult::bad_line(number, &faults)),
+            Content::Invalid { id, faults } => Err(LineResult::invalid(number, &id, &faults)),
             Content::Update(update) if !self.sends => Err(LineResult::would_send(number, &update)),
             Content::Update(update) => Ok(update),
         };

@@ -210,39 +210,6 @@ fn malformed_quotes_make_bad_lines() {
 }
 
 #[test]
-fn a_line_break_is_shown_once() {
-    let bench = Bench::csv("a_line_break");
-    let text = "id,last_name,email\n\
-        cus_a,\"Doe\nJr.\",a@x.example\n\
-        cus_a,Doe,b@x.example\n\
-        cus_a,Doe\n";
-    fs::write(&bench.input, text).unwrap();
-    let output = bench.expect(1, &["--threads", "1"]);
-    let lines: Vec<_> = records(&output.stdout)
-        .iter()
-        .map(|record| (record["line"].as_u64().unwrap(), record["outcome"].clone()))
-        .collect();
-    let bad = json!("bad_line");
-    let expected = [
-        (2, bad.clone()),
-        (3, bad.clone()),
-        (4, json!("applied")),
-        (5, bad),
-    ];
-    assert_eq!(lines, expected);
-    let stderr = stderr_text(&output);
-    let stderr: Vec<_> = stderr.lines().take(3).collect();
-    assert_eq!(
-        stderr[..2],
-        [
-            format!("line 2: bad line: {UNCLOSED_QUOTE}"),
-            "line 5: bad line: the line has 2 cells, and the header has 3".to_owned(),
-        ]
-    );
-    assert!(stderr[2].starts_with("4 lines for "), "{}", stderr[2]);
-}
-
-#[test]
 fn a_long_row_costs_one_row() {
     let bench = Bench::csv("a_long_row");
     let long = "x".repeat(70_000);
