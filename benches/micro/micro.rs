@@ -1,4 +1,4 @@
-//! What the parts of a call cost: `cargo bench --bench micro`.
+//! What the parts of a call cost: `cargo bench` in this folder.
 //!
 //! Reading a response has no public entry point of its own. The last two, whole calls
 //! whose responses are short and long, show it as their difference.
