@@ -1,6 +1,7 @@
 //! Entry points to private parts for the targets under `fuzz/`. Not part of the
 //! public API: there only where `cargo fuzz` compiles the crate.
 
+use std::iter;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::connection;
@@ -22,6 +23,7 @@ pub fn id(value: &str) -> bool {
 /// Host and port that were checked, and the URL in its normal form.
 pub fn base_url(value: &str) -> Option<(String, u16, String)> {
     let url = url::base_url(value).ok()?;
+    url.check_http(iter::empty()).ok()?;
     Some((url.host, url.port, url.text))
 }
 

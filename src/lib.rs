@@ -256,6 +256,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Without TLS, by `http`, a call goes to this machine alone. A program may allow it to
+//! one more host, a mock in a container network or a sidecar that adds TLS, by
+//! [`danger_allow_http`](ConfigBuilder::danger_allow_http); the network between then
+//! sees the key.
+//!
 //! ## TLS without a C compiler
 //!
 //! ring, which `rustls` uses, is C in part. With `rustls-no-provider` a program brings

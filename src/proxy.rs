@@ -22,8 +22,9 @@ pub(crate) fn from_env(
             .filter_map(|name| Some((*name, variable(name)?)));
         set.next()
     };
-    // Programs serve themselves on loopback, where no proxy could find them.
-    if url.is_loopback() {
+    // Programs serve themselves on loopback, where no proxy could find them. Over
+    // `http`, it would see the key.
+    if !url.tls || url.is_loopback() {
         return Ok(None);
     }
     // Lower case first, as for curl.
@@ -45,11 +46,8 @@ pub(crate) fn from_env(
 
 /// Checks a proxy's URL, for a setting or variable called `field`.
 pub(crate) fn check(field: &'static str, url: &str) -> Result<Url, Violation> {
-    match url::proxy(url) {
-        Ok(url) if url.tls && !tls::ENABLED => Err(Violation::new(field, tls::NOT_ENABLED)),
-        Ok(url) => Ok(url),
-        Err(rule) => Err(Violation::new(field, rule)),
-    }
+    let url = url::proxy(url).and_then(tls::check);
+    url.map_err(|rule| Violation::new(field, rule))
 }
 
 /// Whether a `NO_PROXY` list exempts a host.

@@ -3,6 +3,7 @@
 pub(crate) use backend::{Connector, Roots, configure, roots, roots_from_file};
 
 use crate::format::Rule;
+use crate::url::Url;
 
 /// Whether this build has TLS.
 pub(crate) const ENABLED: bool = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
@@ -10,8 +11,16 @@ pub(crate) const ENABLED: bool = cfg!(any(feature = "rustls-no-provider", featur
 /// Whether the backend takes long to load what all connections share.
 pub(crate) const LOADS_SLOWLY: bool = cfg!(all(feature = "native-tls", not(feature = "rustls")));
 
-pub(crate) const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
-                                      enable the crate's feature `rustls` or `native-tls`";
+const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
+                           enable the crate's feature `rustls` or `native-tls`";
+
+/// Checks that this build has the TLS that a URL needs.
+pub(crate) fn check(url: Url) -> Result<Url, Rule> {
+    if url.tls && !ENABLED {
+        return Err(NOT_ENABLED);
+    }
+    Ok(url)
+}
 
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod backend {

@@ -32,6 +32,26 @@ impl Url {
                 .parse::<Ipv6Addr>()
                 .is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
+
+    /// Checks that `http` goes to this machine, or to one of the hosts that it is
+    /// `allowed` to: the key travels in a header.
+    pub(crate) fn check_http<'a>(
+        &self,
+        mut allowed: impl Iterator<Item = &'a String>,
+    ) -> Result<(), Rule> {
+        // An IPv6 address is the same however it is written.
+        let is_same = |host: &String| {
+            *host == self.host
+                || (host.parse::<Ipv6Addr>()).is_ok_and(|ip| self.host.parse() == Ok(ip))
+        };
+        if self.tls || is_loopback(&self.host) || allowed.any(is_same) {
+            return Ok(());
+        }
+        Err(
+            "must start with `https://`: http would show the key to the network, and is for \
+             localhost, 127.0.0.0/8, [::1] and hosts set by danger_allow_http only",
+        )
+    }
 }
 
 /// Without the user name and the password of a proxy.
@@ -49,8 +69,8 @@ impl fmt::Debug for Url {
 
 /// The URL that `/api/v1/customers/{id}` is put after.
 ///
-/// `https` anywhere; `http` only to this machine, since the key travels in a
-/// header. A path is kept, for gateways.
+/// `https`, or `http` where [`Url::check_http`] allows it. A path is kept, for
+/// gateways.
 pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
     if value.len() > 2048 {
         return Err("must be at most 2048 bytes long");
@@ -74,12 +94,6 @@ pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
     if host.split('.').any(is_punycode) {
         return Err("must have no `xn--` label in its host name, which is not supported");
     }
-    if !tls && !is_loopback(host) {
-        return Err(
-            "must start with `https://`: http would show the key to the network, \
-                    and is for localhost, 127.0.0.0/8 and [::1] only",
-        );
-    }
     // As the API's page and other clients write it; the client adds the path itself.
     let path = path.trim_end_matches('/');
     let path = path
@@ -97,6 +111,19 @@ pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
         host: host.to_ascii_lowercase(),
         port: port.unwrap_or(if tls { 443 } else { 80 }),
     })
+}
+
+/// A host that `http` is allowed to, in lower case: a name, or an address with or
+/// without brackets.
+pub(crate) fn http_host(value: &str) -> Result<String, Rule> {
+    let bracketed = format!("[{value}]");
+    let is_ipv6 = value.parse::<Ipv6Addr>().is_ok();
+    match host_and_port(if is_ipv6 { &bracketed } else { value }) {
+        Ok((host, None)) => Ok(host.to_ascii_lowercase()),
+        Ok((_, Some(_))) | Err(_) => {
+            Err("must be a host name or an address alone, without scheme, port and path")
+        }
+    }
 }
 
 /// A CONNECT proxy's URL: `http` (also where no scheme is written) or
@@ -272,6 +299,8 @@ const NO_HOST: Rule = "must have a host name, an IPv4 address or an [IPv6] addre
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use ureq::http::Uri;
 
     use super::*;
@@ -406,7 +435,8 @@ mod tests {
             "https://example.com%2f@127.0.0.1",
             "https://[::1]:80]",
         ] {
-            assert!(base_url(url).is_err(), "{url}");
+            let checked = base_url(url).and_then(|url| url.check_http(iter::empty()));
+            assert!(checked.is_err(), "{url}");
         }
     }
 }

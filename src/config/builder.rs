@@ -40,7 +40,8 @@ use crate::url::{self, Url};
 #[must_use]
 pub struct ConfigBuilder {
     api_key: Result<String, Violation>,
-    base_url: Result<Url, Violation>,
+    /// With the name of the setting or variable that it is from.
+    base_url: Result<(&'static str, Url), Violation>,
     auth_scheme: AuthScheme,
     timeout: Duration,
     connect_timeout: Duration,
@@ -49,6 +50,7 @@ pub struct ConfigBuilder {
     user_agent: Result<HeaderValue, Violation>,
     /// Each by the name that it was given.
     headers: Vec<(String, Result<Header, Violation>)>,
+    http_hosts: Vec<Result<String, Violation>>,
     proxy: ProxySetting,
     root_certificates: Result<Option<tls::Roots>, Violation>,
     system_roots: bool,
@@ -75,6 +77,7 @@ impl ConfigBuilder {
             retry_unknown: false,
             user_agent: Ok(HeaderValue::from_static(CRATE)),
             headers: Vec::new(),
+            http_hosts: Vec::new(),
             proxy: ProxySetting::Environment,
             root_certificates: Ok(None),
             system_roots: false,
@@ -137,10 +140,11 @@ impl ConfigBuilder {
     /// Sets the URL that `/api/v1/customers/{id}` is put after, with or
     /// without a trailing `/` or `/api/v1`.
     ///
-    /// `https`, or `http` for `localhost`, 127.0.0.0/8 and `[::1]` only, since
-    /// the key travels in a header. At most 2048 bytes of ASCII; a path is kept,
-    /// for gateways; no user name, query, fragment, `.` or `..` segment. The last
-    /// of this and [`production`](Self::production) wins. Defaults to the sandbox,
+    /// `https`, or `http` for `localhost`, 127.0.0.0/8, `[::1]` and hosts set by
+    /// [`danger_allow_http`](Self::danger_allow_http) only, since the key travels in
+    /// a header. At most 2048 bytes of ASCII; a path is kept, for gateways; no user
+    /// name, query, fragment, `.` or `..` segment. The last of this and
+    /// [`production`](Self::production) wins. Defaults to the sandbox,
     /// `https://api-sandbox.paywithsoap.com`.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = check_base_url("base_url", &url.into());
@@ -248,16 +252,41 @@ impl ConfigBuilder {
         self
     }
 
+    /// Lets the base URL be plain `http` to exactly this host, at any port: a mock in
+    /// a container network, or a sidecar that adds TLS. Call it once for each of
+    /// several hosts. Defaults to none but this machine.
+    ///
+    /// **Whoever can see the network between this machine and the host sees the API
+    /// key and the customers' data, and can change both.**
+    ///
+    /// A host name in any case, or an address; IPv6 with or without brackets. The
+    /// hosts of the API itself are violations. Such a host is never called by a
+    /// proxy, not even by the environment's. There is no variable for this setting:
+    /// `SOAP_API_URL` may name the host where the program allows it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let cfg = paywithsoap::Config::builder("not-a-real-key")
+    ///     .danger_allow_http("soap-mock")
+    ///     .base_url("http://soap-mock:8080")
+    ///     .build()?;
+    /// # Ok::<(), paywithsoap::Error>(())
+    /// ```
+    pub fn danger_allow_http(mut self, host: impl Into<String>) -> Self {
+        self.http_hosts.push(check_http_host(&host.into()));
+        self
+    }
+
     /// Sets the proxy that every call goes through, by CONNECT: an `http` or
     /// `https` URL, with %-encoded user name and password where it wants them.
     ///
-    /// Needs an `https` base URL: over `http`, which is for this machine alone,
-    /// the proxy would see the key.
+    /// Needs an `https` base URL: over `http`, the proxy would see the key.
     ///
     /// Defaults to the environment's: the first non-empty of `https_proxy`,
     /// `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, read by
-    /// [`build`](Self::build). That one is not used for this machine, nor for
-    /// hosts that `no_proxy` or `NO_PROXY` lists (separated by commas; a name
+    /// [`build`](Self::build). That one is not used for `http`, nor for this machine,
+    /// nor for hosts that `no_proxy` or `NO_PROXY` lists (separated by commas; a name
     /// stands for its subdomains too, with or without a leading dot; addresses
     /// may have a prefix length, like `10.0.0.0/8`; `*` for all).
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
@@ -304,29 +333,33 @@ impl ConfigBuilder {
     /// usable, or a setting that the enabled features cannot serve.
     pub fn build(self) -> Result<Config, Error> {
         // First, since the checks below take the parts out of the builder.
-        let proxy = self.effective_proxy().and_then(ureq_proxy);
-        let mut violations = Violations::default();
-        let api_key = violations.check(self.api_key);
-        let base_url = violations.check(self.base_url);
-        let user_agent = violations.check(self.user_agent);
+        let base_url = self.checked_base_url();
+        let proxy = self.effective_proxy(&base_url).and_then(ureq_proxy);
+        let mut violations = Vec::new();
+        let api_key = take(self.api_key, &mut violations);
+        let base_url = take(base_url, &mut violations);
+        let user_agent = take(self.user_agent, &mut violations);
         let headers = self.headers.into_iter();
         let headers: Arc<[_]> = headers
-            .filter_map(|(_, header)| violations.check(header))
+            .filter_map(|(_, header)| take(header, &mut violations))
             .collect();
-        violations.check(check_size(&headers));
-        let proxy = violations.check(proxy);
-        let roots = violations.check(self.root_certificates);
-        violations.check(check_system_roots(self.system_roots));
+        take(check_size(&headers), &mut violations);
+        for host in self.http_hosts {
+            take(host, &mut violations);
+        }
+        let proxy = take(proxy, &mut violations);
+        let roots = take(self.root_certificates, &mut violations);
+        take(check_system_roots(self.system_roots), &mut violations);
         let (Some(api_key), Some(base_url), Some(user_agent), Some(proxy), Some(roots), []) = (
             api_key,
             base_url,
             user_agent,
             proxy,
             roots,
-            // What is wrong with headers or `system_roots` shows here alone.
-            violations.0.as_slice(),
+            // What is wrong with any other setting shows here alone.
+            violations.as_slice(),
         ) else {
-            return Err(Error::invalid(violations.0));
+            return Err(Error::invalid(violations));
         };
         let proxied = proxy.is_some();
         let network = network(proxy, roots, self.system_roots, self.connect_timeout);
@@ -353,9 +386,16 @@ impl ConfigBuilder {
         })
     }
 
+    fn checked_base_url(&self) -> Result<Url, Violation> {
+        let (field, url) = self.base_url.clone()?;
+        let checked = url.check_http(self.http_hosts.iter().flatten());
+        checked.map_err(|rule| Violation::new(field, rule))?;
+        Ok(url)
+    }
+
     /// The proxy that calls go through, if any: set, or the environment's.
-    fn effective_proxy(&self) -> Result<Option<Url>, Violation> {
-        match (&self.proxy, &self.base_url) {
+    fn effective_proxy(&self, base_url: &Result<Url, Violation>) -> Result<Option<Url>, Violation> {
+        match (&self.proxy, base_url) {
             // What is wrong with the proxy itself is reported first.
             (ProxySetting::Url(Ok(_)), Ok(url)) if !url.tls => Err(Violation::new(
                 "proxy",
@@ -371,7 +411,7 @@ impl ConfigBuilder {
 
 impl fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let base_url = self.base_url.as_ref().map(|url| &url.text);
+        let base_url = self.checked_base_url().map(|url| url.text);
         let headers = self.headers.iter();
         let headers: Vec<_> = headers
             .map(|(_, header)| header.as_ref().map(|(name, _)| name.as_str()))
@@ -385,36 +425,27 @@ impl fmt::Debug for ConfigBuilder {
             .field("retry_unknown", &self.retry_unknown)
             .field("user_agent", &self.user_agent)
             .field("headers", &headers)
+            .field("danger_allow_http", &self.http_hosts)
             .field("proxy", &self.proxy)
             .field("system_roots", &self.system_roots)
             .finish_non_exhaustive()
     }
 }
 
-/// What is wrong with settings, in the order in which they were checked.
-#[derive(Default)]
-struct Violations(Vec<Violation>);
-
-impl Violations {
-    /// Takes the value out of a setting, or notes what is wrong with it.
-    fn check<T>(&mut self, setting: Result<T, Violation>) -> Option<T> {
-        setting.map_err(|violation| self.0.push(violation)).ok()
-    }
+/// Takes the value out of a setting, or notes what is wrong with it.
+fn take<T>(setting: Result<T, Violation>, violations: &mut Vec<Violation>) -> Option<T> {
+    setting.map_err(|violation| violations.push(violation)).ok()
 }
 
 fn check_key(field: &'static str, key: String) -> Result<String, Violation> {
-    match format::api_key(&key) {
-        Ok(()) => Ok(key),
-        Err(rule) => Err(Violation::new(field, rule)),
-    }
+    let checked = format::api_key(&key);
+    checked.map_err(|rule| Violation::new(field, rule))?;
+    Ok(key)
 }
 
-fn check_base_url(field: &'static str, url: &str) -> Result<Url, Violation> {
-    match url::base_url(url) {
-        Ok(url) if url.tls && !tls::ENABLED => Err(Violation::new(field, tls::NOT_ENABLED)),
-        Ok(url) => Ok(url),
-        Err(rule) => Err(Violation::new(field, rule)),
-    }
+fn check_base_url(field: &'static str, url: &str) -> Result<(&'static str, Url), Violation> {
+    let url = url::base_url(url).and_then(tls::check);
+    Ok((field, url.map_err(|rule| Violation::new(field, rule))?))
 }
 
 fn user_agent(product: &str) -> Result<HeaderValue, Violation> {
@@ -448,6 +479,18 @@ pub(super) fn check_size(headers: &[Header]) -> Result<(), Violation> {
         ));
     }
     Ok(())
+}
+
+fn check_http_host(host: &str) -> Result<String, Violation> {
+    let violation = |rule| Violation::new("danger_allow_http", rule);
+    let host = url::http_host(host).map_err(violation)?;
+    let url = format!("https://{}", host.trim_end_matches('.'));
+    if [SANDBOX, PRODUCTION].contains(&url.as_str()) {
+        return Err(violation(
+            "must not be a host of the API, which takes https",
+        ));
+    }
+    Ok(host)
 }
 
 fn check_system_roots(asked: bool) -> Result<(), Violation> {

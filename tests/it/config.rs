@@ -5,12 +5,15 @@
 //! with no variables but those that a case sets.
 
 use std::ffi::OsString;
+use std::io::ErrorKind::{NotFound, TimedOut};
 use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
 
 use paywithsoap::testing::TestServer;
-use paywithsoap::{AuthScheme, Config, ConfigBuilder, CustomerPatch, Error, update_customer};
+use paywithsoap::{
+    AuthScheme, Config, ConfigBuilder, CustomerPatch, Error, Outcome, update_customer,
+};
 
 use crate::common::{self, HAS_TLS};
 
@@ -168,7 +171,9 @@ fn no_proxy_sees_the_key() {
         "http://localhost",
         "http://127.8.9.10:8080/x",
         "http://[::1]",
+        "http://soap-mock",
     ] {
+        let local = || local().danger_allow_http("soap-mock");
         for proxy in ["http://proxy.example", "user:pass@127.0.0.1:3128"] {
             let error = local().base_url(base_url).proxy(proxy).build().unwrap_err();
             assert_eq!(messages(&error), [CLEAR], "{base_url} by {proxy}");
@@ -182,6 +187,163 @@ fn no_proxy_sees_the_key() {
     if HAS_TLS {
         let tunnel = local().base_url("https://localhost").proxy("proxy.example");
         assert!(tunnel.build().is_ok());
+    }
+}
+
+#[test]
+fn http_goes_to_allowed_hosts_only() {
+    const CLEAR: &str = "base_url must start with `https://`: http would show the key to the \
+        network, and is for localhost, 127.0.0.0/8, [::1] and hosts set by danger_allow_http only";
+    for (hosts, url, allowed) in [
+        (&["soap-mock"][..], "http://soap-mock", true),
+        (&["soap-mock"], "HTTP://Soap-Mock:65535/gate/api/v1", true),
+        (&["SOAP-mock"], "http://soap-mock:8080", true),
+        (&["a", "b", "b"], "http://a", true),
+        (&["a", "b"], "http://b", true),
+        (&["a.example."], "http://a.example.", true),
+        (&["10.0.0.7"], "http://10.0.0.7:8080", true),
+        (&["0.0.0.0"], "http://0.0.0.0:1", true),
+        (&["2001:db8::7"], "http://[2001:db8::7]:8080", true),
+        (&["[2001:DB8:0::7]"], "http://[2001:db8::0007]", true),
+        (&["localhost"], "http://localhost:1", true),
+        (&["localhost."], "http://localhost.", true),
+        (&["a"], "http://127.0.0.1", true),
+        (&[], "http://soap-mock", false),
+        (&["soap-mock"], "http://soap-mock.", false),
+        (&["soap-mock."], "http://soap-mock", false),
+        (&["soap-mock"], "http://x.soap-mock", false),
+        (&["x.soap-mock"], "http://soap-mock", false),
+        (&["soap-mock"], "http://soap-mock.example", false),
+        (&["soap-mock"], "http://xsoap-mock", false),
+        (&["10.0.0.7"], "http://10.0.0.77", false),
+        (&["10.0.0.7"], "http://[::ffff:10.0.0.7]", false),
+        (&["2001:db8::7"], "http://[2001:db8::8]", false),
+        (&["localhost"], "http://api.paywithsoap.com", false),
+        (&["localhost"], "http://localhost.", false),
+    ] {
+        let allow = |cfg| {
+            hosts
+                .iter()
+                .fold(cfg, |cfg: ConfigBuilder, host| cfg.danger_allow_http(*host))
+        };
+        let before = allow(local()).base_url(url);
+        let after = allow(local().base_url(url));
+        for builder in [before, after] {
+            let built = builder.build();
+            let came = built.as_ref().err().map(messages);
+            let expected = (!allowed).then(|| vec![CLEAR.to_owned()]);
+            assert_eq!(came, expected, "{hosts:?} {url}");
+        }
+    }
+    if HAS_TLS {
+        let cfg = local().danger_allow_http("a").production().build();
+        assert_eq!(cfg.unwrap().base_url(), "https://api.paywithsoap.com");
+    }
+}
+
+#[test]
+fn rejects_http_hosts_with_a_rule() {
+    const ALONE: &str = "must be a host name or an address alone, without scheme, port and path";
+    const API: &str = "must not be a host of the API, which takes https";
+    for (host, rule) in [
+        ("", ALONE),
+        (" ", ALONE),
+        ("soap mock", ALONE),
+        ("soap-mock ", ALONE),
+        ("soap-mock\r\n", ALONE),
+        ("http://soap-mock", ALONE),
+        ("//soap-mock", ALONE),
+        ("soap-mock:8080", ALONE),
+        ("soap-mock:", ALONE),
+        ("soap-mock/", ALONE),
+        ("soap-mock?", ALONE),
+        ("user@soap-mock", ALONE),
+        ("soap..mock", ALONE),
+        ("*", ALONE),
+        ("*.example", ALONE),
+        (".example", ALONE),
+        ("10.0.0", ALONE),
+        ("10.0.0.0/8", ALONE),
+        ("10.0.0.7:80", ALONE),
+        ("[10.0.0.7]", ALONE),
+        ("[2001:db8::7", ALONE),
+        ("2001:db8::7]", ALONE),
+        ("[[2001:db8::7]]", ALONE),
+        ("[2001:db8::7]:80", ALONE),
+        ("fe80::1%eth0", ALONE),
+        ("s\u{F6}ap", ALONE),
+        ("api.paywithsoap.com", API),
+        ("API.PayWithSoap.Com", API),
+        ("api.paywithsoap.com.", API),
+        ("api-sandbox.paywithsoap.com", API),
+        ("API-SANDBOX.paywithsoap.com.", API),
+    ] {
+        let error = local().danger_allow_http(host).build().unwrap_err();
+        assert_eq!(
+            messages(&error),
+            [format!("danger_allow_http {rule}")],
+            "{host:?}"
+        );
+        assert_eq!(error.violations()[0].field(), "danger_allow_http");
+    }
+    let several = local().header("a b", "").proxy("ftp://x");
+    let several = several.danger_allow_http("").danger_allow_http("a");
+    let error = several.danger_allow_http("api.paywithsoap.com").build();
+    let fields: Vec<_> = error
+        .as_ref()
+        .unwrap_err()
+        .violations()
+        .iter()
+        .map(paywithsoap::Violation::field)
+        .collect();
+    assert_eq!(
+        fields,
+        ["header", "danger_allow_http", "danger_allow_http", "proxy"]
+    );
+}
+
+#[test]
+fn an_allowed_host_is_called_over_http() {
+    let server = TestServer::start().unwrap();
+    let port = server.base_url().rsplit(':').next().unwrap().to_owned();
+    // Another host than `localhost`, as far as the settings know.
+    let cfg = server.config().danger_allow_http("LOCALHOST.");
+    let cfg = cfg
+        .base_url(format!("http://localhost.:{port}"))
+        .build()
+        .unwrap();
+    common::call(&cfg).unwrap();
+    let host = ("host".to_owned(), format!("localhost.:{port}"));
+    assert!(server.requests()[0].headers.contains(&host));
+
+    // Any other name is looked up.
+    let cfg = common::config(([127, 0, 0, 1], 1).into()).timeout(common::SHORT * 4);
+    let cfg = cfg.danger_allow_http("no-such-host.invalid");
+    let cfg = cfg.base_url("http://no-such-host.invalid").build();
+    let error = common::call(&cfg.unwrap()).unwrap_err();
+    assert_eq!(error.outcome(), Outcome::NotApplied);
+    let kind = common::io_kind(&error);
+    assert!(matches!(kind, NotFound | TimedOut), "{error:?}");
+}
+
+#[test]
+fn the_environment_allows_no_http() {
+    let url = ("SOAP_API_URL", "http://soap-mock:8080/api/v1/");
+    let allowed = [("SOAP_API_KEY", "key"), url, ("https_proxy", "not a proxy")];
+    assert_eq!(
+        in_child("allow_http", &allowed),
+        "http://soap-mock:8080 direct"
+    );
+    let other = [
+        ("SOAP_API_KEY", "key"),
+        ("SOAP_API_URL", "http://soap-mock."),
+    ];
+    for (what, variables) in [("allow_http", &other), ("from_env", &[allowed[0], url])] {
+        assert_eq!(
+            in_child(what, variables),
+            "SOAP_API_URL must start with `https://`: http would show the key to the network, \
+             and is for localhost, 127.0.0.0/8, [::1] and hosts set by danger_allow_http only"
+        );
     }
 }
 
@@ -318,7 +480,7 @@ fn from_env_takes_key_and_url() {
                 ("SOAP_API_URL", "http://a.example"),
             ],
             "SOAP_API_URL must start with `https://`: http would show the key to the network, \
-             and is for localhost, 127.0.0.0/8 and [::1] only",
+             and is for localhost, 127.0.0.0/8, [::1] and hosts set by danger_allow_http only",
         ),
         (
             vec![("SOAP_API_URL", " ")],
@@ -526,7 +688,7 @@ mod with_tls {
             "SOAP_API_KEY must be visible ASCII characters only: \
              no space, control or other character; \
              SOAP_API_URL must start with `https://`: http would show the key to the network, \
-             and is for localhost, 127.0.0.0/8 and [::1] only; \
+             and is for localhost, 127.0.0.0/8, [::1] and hosts set by danger_allow_http only; \
              SOAP_API_CA must be the absolute path of a PEM file"
         );
     }
@@ -714,6 +876,9 @@ mod with_tls {
 fn child() {
     let built = match std::env::var("PAYWITHSOAP_TEST_CHILD").as_deref() {
         Ok("from_env" | "call") => Config::from_env(),
+        Ok("allow_http") => ConfigBuilder::from_env()
+            .danger_allow_http("soap-mock")
+            .build(),
         Ok("from_env_fixed") => {
             let fixed = ConfigBuilder::from_env()
                 .api_key("key")

@@ -407,7 +407,7 @@ fn rejects_hosts_with_a_rule() {
     const PUNYCODE: &str =
         "base_url must have no `xn--` label in its host name, which is not supported";
     const CLEAR: &str = "base_url must start with `https://`: http would show the key to the \
-        network, and is for localhost, 127.0.0.0/8 and [::1] only";
+        network, and is for localhost, 127.0.0.0/8, [::1] and hosts set by danger_allow_http only";
     const HOST: &str = "base_url must have a host name, an IPv4 address or an [IPv6] address";
     const PORT: &str = "base_url must have a port from 1 to 65535 after the `:`, or neither";
     let label = "d".repeat(63);

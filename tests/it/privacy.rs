@@ -42,7 +42,7 @@ fn settings_show_no_secret() {
             "ConfigBuilder {{ base_url: Ok(\"http://127.0.0.1:8080/gate\"), auth_scheme: Bearer, \
              timeout: 30s, connect_timeout: 5s, max_retries: 2, retry_unknown: false, \
              user_agent: Ok(\"paywithsoap/{version}\"), headers: [Ok(\"x-gateway\")], \
-             proxy: Never, system_roots: false, .. }}"
+             danger_allow_http: [], proxy: Never, system_roots: false, .. }}"
         )
     );
     let cfg = builder.build().unwrap();
@@ -69,11 +69,12 @@ fn rejected_settings_show_no_value() {
         .user_agent("ZQXJ\n")
         .header("ZQXJ name", "x")
         .header("x-name", "ZQXJ\r\n")
+        .danger_allow_http("http://ZQXJ.example")
         .proxy(format!("socks5://ZQXJuser:{PASSWORD}@ZQXJ.example"))
         .root_certificates("-----BEGIN CERTIFICATE-----\nZQXJ\n-----END CERTIFICATE-----\n");
     assert_silent(&builder);
     let error = builder.build().unwrap_err();
-    assert!(error.violations().len() >= 6, "{error}");
+    assert!(error.violations().len() >= 7, "{error}");
     assert_error_silent(&error);
 }
 
