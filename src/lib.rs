@@ -421,6 +421,13 @@
 //! #             Ok(f())
 //! #         }
 //! #     }
+//! #
+//! #     pub fn spawn<F>(_: F)
+//! #     where
+//! #         F: Future + Send + 'static,
+//! #         F::Output: Send + 'static,
+//! #     {
+//! #     }
 //! # }
 //! use paywithsoap::{Config, Customer, CustomerPatch, update_customer};
 //!
@@ -428,12 +435,15 @@
 //!     cfg: &Config,
 //!     id: String,
 //!     name: String,
-//! ) -> Result<Customer, Box<dyn std::error::Error>> {
+//! ) -> Result<Customer, Box<dyn std::error::Error + Send + Sync>> {
 //!     let cfg = cfg.clone();
 //!     let patch = CustomerPatch::new().first_name(name);
 //!     let call = move || update_customer(&cfg, &id, &patch);
 //!     Ok(tokio::task::spawn_blocking(call).await??)
 //! }
+//! # fn may_be_spawned(cfg: Config) {
+//! #     tokio::spawn(async move { rename(&cfg, String::new(), String::new()).await });
+//! # }
 //! ```
 //!
 //! A call cannot be cancelled: dropping the future leaves it running until it returns,
