@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::format::{Field, NUMBER_KEY};
-use crate::redact::{self, Secret};
+use crate::redact::{self, Sent};
 
 /// The server's error response, read as tolerantly as possible: the API
 /// documents no error body.
@@ -100,8 +100,7 @@ impl ApiError {
     }
 
     /// Reads a body. One of no known shape, or no JSON at all, has no message.
-    /// `secrets` have the names that were sent.
-    pub(crate) fn read(status: u16, body: &str, secrets: &[Secret<'_>]) -> Self {
+    pub(crate) fn read(status: u16, body: &str, sent: &Sent<'_>) -> Self {
         // Some servers put a byte order mark before UTF-8; JSON has none.
         let body = body.strip_prefix('\u{FEFF}').unwrap_or(body);
         // It may be a gateway's HTML, or JSON that was cut at 64 KiB.
@@ -126,7 +125,8 @@ impl ApiError {
             let is_sent_back = |field: Field, text: &str| match field {
                 // Any text may be a name.
                 Field::FirstName | Field::LastName => {
-                    secrets.iter().any(|secret| secret.is(field.name(), text))
+                    let mut fields = sent.fields.iter();
+                    fields.any(|(name, value)| *name == field && value.trim() == text.trim())
                 }
                 // Words like `is taken` have the format of none of these.
                 Field::Email | Field::PhoneNumber | Field::DateOfBirth => {
@@ -147,13 +147,13 @@ impl ApiError {
     }
 
     /// Returns message and hint as Display shows them.
-    pub(crate) fn display_message(&self, secrets: &[Secret<'_>]) -> Option<String> {
+    pub(crate) fn display_message(&self, sent: &Sent<'_>) -> Option<String> {
         let text = match (&self.message, &self.hint) {
             (Some(message), Some(hint)) => &format!("{message} ({hint})"),
             (Some(text), None) | (None, Some(text)) => text,
             (None, None) => return None,
         };
-        Some(redact::display_message(text, secrets))
+        Some(redact::display_message(text, sent))
     }
 }
 

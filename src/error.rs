@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::api_error::ApiError;
 use crate::format::Violation;
-use crate::redact::Secret;
+use crate::redact::Sent;
 
 /// Why a call did not return a customer, and whether the change may have been
 /// applied.
@@ -21,10 +21,10 @@ use crate::redact::Secret;
 ///
 /// The text starts with `not applied: ` or `unknown whether applied: `. It holds no
 /// API key, no header value and no rejected value. The server's message is part
-/// of it, at most 300 characters, with `[email]`, `[number]` and `[date]` for what
-/// looks like an e-mail address, seven or more digits, or a date, and
-/// `[first_name]` and `[last_name]` for the names of the patch. Other names may
-/// show. [`body`](Self::body) and [`api`](Self::api) return the response unredacted.
+/// of it, at most 300 characters on one line: plain lower-case words, field names,
+/// numbers of up to three digits and words that APIs use, like `Invalid`, with `[..]`
+/// for anything else and for what the call sent. [`body`](Self::body) and
+/// [`api`](Self::api) return the response unredacted.
 ///
 /// # Example
 ///
@@ -242,16 +242,11 @@ impl Error {
         error
     }
 
-    /// Any other status. `secrets` are the key, header values and names that Display
-    /// must not show.
-    pub(crate) fn api_status(
-        response: ErrorResponse,
-        outcome: Outcome,
-        secrets: &[Secret<'_>],
-    ) -> Self {
-        // Made now, while the secrets are at hand: an error holds none of them.
-        let api = ApiError::read(response.status, &response.body, secrets);
-        let message = api.display_message(secrets);
+    /// Any other status, to a request that `sent` describes.
+    pub(crate) fn api_status(response: ErrorResponse, outcome: Outcome, sent: &Sent<'_>) -> Self {
+        // Made now, while what was sent is at hand: an error holds none of it.
+        let api = ApiError::read(response.status, &response.body, sent);
+        let message = api.display_message(sent);
         let mut error = Self::new(ErrorKind::Api(api), outcome);
         error.0.response = Some(response);
         error.0.message = message;

@@ -123,6 +123,17 @@ impl Field {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
 
+    /// Finds a field by its letters: `phoneNumber`, `Phone number`, `PHONE-NUMBER`.
+    pub(crate) fn from_spelling(name: &str) -> Option<Self> {
+        fn letters(name: &str) -> impl Iterator<Item = u8> {
+            let bytes = name.bytes().map(|byte| byte.to_ascii_lowercase());
+            bytes.filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii())
+        }
+        Self::ALL
+            .into_iter()
+            .find(|field| letters(field.name()).eq(letters(name)))
+    }
+
     /// What to say of a value that is no string.
     pub(crate) fn expected_string(self) -> &'static str {
         match self {

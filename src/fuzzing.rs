@@ -7,9 +7,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::connection;
 use crate::customer::Customer;
 use crate::error::{Error, ErrorResponse, Outcome};
-use crate::format;
+use crate::format::{self, Field};
 use crate::proxy;
-use crate::redact::Secret;
+use crate::redact::Sent;
 use crate::retry;
 use crate::url;
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
@@ -52,12 +52,11 @@ pub fn error_response(body: &str, name: &str, key: &str, header: &str) -> Error 
         request_id: None,
         body: body.into(),
     };
-    let secrets = [
-        Secret::words("first_name", name),
-        Secret::anywhere("api_key", key),
-        Secret::anywhere("header", header),
-    ];
-    Error::api_status(response, Outcome::NotApplied, &secrets)
+    let sent = Sent {
+        fields: vec![(Field::FirstName, name)],
+        secrets: vec![key, header],
+    };
+    Error::api_status(response, Outcome::NotApplied, &sent)
 }
 
 /// What becomes of a `Retry-After` header that arrives so many seconds after

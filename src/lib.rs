@@ -315,9 +315,12 @@
 //! ```
 //!
 //! No `Debug` output and no error's `Display` shows the key, a header's value or a
-//! rejected value. Where an error shows the server's message, every e-mail address,
-//! date and number of seven or more digits is redacted, whosever it is, and so are the
-//! names of the patch; other names may show. [`Error::body`], [`ApiError::message`],
+//! rejected value. Where an error shows the server's message, it shows word by word
+//! what may be shown: plain lower-case words, the five field names, numbers of up to
+//! three digits, and capitalised words that APIs use, like `Invalid`. Anything else
+//! becomes `[..]`, and so does a word that holds a part of the key, of a header's
+//! value, or of a name or the address that was sent. What may still show is the name
+//! of somebody else, in lower case. [`Error::body`], [`ApiError::message`],
 //! [`ApiError::hint`], [`ApiError::field_errors`] and [`Customer::raw_json`] return the
 //! response unredacted.
 //!
@@ -335,7 +338,7 @@
 //! let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
 //! assert_eq!(
 //!     format!("{error:#}"),
-//!     "not applied: the API responded with 422: [email] is taken"
+//!     "not applied: the API responded with 422: [..] is taken"
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -518,7 +521,6 @@ mod model_tests;
 mod patch;
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod pem;
-mod personal_data;
 mod pool;
 mod proxy;
 mod redact;

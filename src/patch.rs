@@ -9,7 +9,6 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::error::Error;
 use crate::format::{Field, NUMBER_KEY, Violation};
-use crate::redact::Secret;
 
 /// The fields of a customer to change, each checked as it is set.
 ///
@@ -142,15 +141,6 @@ impl CustomerPatch {
     pub(crate) fn values(&self) -> impl Iterator<Item = (Field, &str)> {
         self.slots()
             .filter_map(|(field, slot)| Some((field, slot.as_ref()?.as_deref().ok()?)))
-    }
-
-    /// Returns what no error may show, besides e-mail addresses, long numbers and
-    /// dates, which it never shows.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = Secret<'_>> {
-        self.values().filter_map(|(field, value)| match field {
-            Field::FirstName | Field::LastName => Some(Secret::words(field.name(), value)),
-            Field::Email | Field::PhoneNumber | Field::DateOfBirth => None,
-        })
     }
 
     fn slots(&self) -> impl Iterator<Item = (Field, &Slot)> {

@@ -1,227 +1,195 @@
-//! What of the server's words may be shown.
+//! Which of the server's words an error's Display shows.
 //!
 //! The server may quote anything: this call's values, another customer's, the
-//! key. So what looks like an e-mail address, a long number or a date is
-//! replaced whosever it is, and the values that only this call knows (names,
-//! the key, header values) are replaced where they stand.
+//! key. These have more forms than anybody can list, so nothing looks for them: a
+//! word is shown only if it is one of those of which APIs make messages.
 
-use crate::personal_data::{Span, find_emails, find_numbers_and_dates, nth_boundary};
+use crate::format::Field;
 
-/// A value of this call that must not show, and the name to show in its place.
-pub(crate) struct Secret<'a> {
-    name: &'static str,
-    value: &'a str,
-    matches: Match,
+/// What a call sent, of which no error shows anything.
+pub(crate) struct Sent<'a> {
+    /// The fields of the patch.
+    pub(crate) fields: Vec<(Field, &'a str)>,
+    /// The key and the values of headers.
+    pub(crate) secrets: Vec<&'a str>,
 }
 
-/// Where a secret is looked for.
+/// What a word is, whatever its neighbours are.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Match {
-    Anywhere,
-    WholeWords,
+enum Kind {
+    Hidden,
+    /// At most three digits: perhaps a part of a longer number.
+    Number,
+    /// A sign that stands alone.
+    Sign,
+    Word,
 }
 
-impl<'a> Secret<'a> {
-    /// A key or a header value: redacted wherever it stands, in any ASCII case.
-    pub(crate) fn anywhere(name: &'static str, value: &'a str) -> Self {
-        Self {
-            name,
-            value: value.trim(),
-            matches: Match::Anywhere,
-        }
-    }
-
-    /// A person's name: redacted where it stands as whole words, in any case.
-    ///
-    /// A name of one character is not looked for: it would be found in "a".
-    pub(crate) fn words(name: &'static str, value: &'a str) -> Self {
-        Self {
-            name,
-            // A name is sent untrimmed, and a server may quote it trimmed.
-            value: value.trim(),
-            matches: Match::WholeWords,
-        }
-    }
-
-    /// Whether it is the value of this name.
-    pub(crate) fn is(&self, name: &str, value: &str) -> bool {
-        self.name == name && self.value == value.trim()
-    }
-
-    /// Adds every place before `end` at which this secret starts.
-    fn find(&self, text: &str, end: usize, spans: &mut Vec<Span>) {
-        let mut add = |start: usize, length: usize| {
-            spans.push(Span {
-                range: start..start + length,
-                label: self.name,
-            });
+/// Returns `text` as an error's Display shows it: on one line, at most
+/// [`MAX_MESSAGE_LEN`] long, with `[..]` for each run of words that must not show.
+pub(crate) fn display_message(text: &str, sent: &Sent<'_>) -> String {
+    let line = spaced(text);
+    let lower = line.to_ascii_lowercase();
+    let secrets = sent.secrets.iter().map(|secret| spaced(secret));
+    let secrets: Vec<_> = secrets.map(|secret| secret.to_ascii_lowercase()).collect();
+    let mut end = 0;
+    let words = line.split(' ').skip(1).map(|word| {
+        let start = end + 1;
+        end = start + word.len();
+        let kind = match start {
+            ..=MAX_SCANNED => sent.kind(word),
+            _ => Kind::Hidden,
         };
-        match self.matches {
-            // `windows` panics at a size of zero.
-            Match::Anywhere if self.value.is_empty() => {}
-            Match::Anywhere => {
-                // By bytes, since key and header values are ASCII.
-                let value = self.value.as_bytes();
-                for (start, found) in text.as_bytes().windows(value.len()).enumerate().take(end) {
-                    if found.eq_ignore_ascii_case(value) {
-                        add(start, value.len());
-                    }
-                }
-            }
-            Match::WholeWords if self.value.chars().nth(1).is_none() => {}
-            Match::WholeWords => {
-                let mut before = ' ';
-                for (start, c) in text[..end].char_indices() {
-                    if is_word_boundary(before, c)
-                        && let Some(length) = match_words(&text[start..], self.value)
-                    {
-                        add(start, length);
-                    }
-                    before = c;
-                }
-            }
-        }
-    }
-}
+        let is_hidden = kind == Kind::Hidden || is_secret(&lower, start, end, &secrets);
+        (word, if is_hidden { Kind::Hidden } else { kind })
+    });
+    let words: Vec<_> = words.collect();
 
-/// Returns `text` as an error's Display shows it: redacted, on one line, at
-/// most [`MAX_MESSAGE_CHARS`] long.
-pub(crate) fn display_message(text: &str, secrets: &[Secret<'_>]) -> String {
-    let end = nth_boundary(text, MAX_SCANNED_CHARS);
-    let mut spans = Vec::new();
-    // All are found before any is replaced, so that none hides behind a label of
-    // another.
-    for secret in secrets {
-        secret.find(text, end, &mut spans);
-    }
-    find_emails(text, end, &mut spans);
-    find_numbers_and_dates(text, end, &mut spans);
-
+    let is_no_sign = |(_, kind): &&(&str, Kind)| *kind != Kind::Sign;
+    let is_word = |(_, kind): &(&str, Kind)| *kind == Kind::Word;
     let mut message = String::new();
-    let mut shown = 0;
-    for Span { range, label } in merge(spans) {
-        push_escaped(&mut message, &text[shown..range.start]);
-        message.extend(["[", label, "]"]);
-        shown = range.end;
-    }
-    // The last span may end behind `end`: a key has up to 8 KiB.
-    push_escaped(&mut message, text.get(shown..end).unwrap_or_default());
-
-    // Cut last: a value that is cut in two would not be recognized.
-    let cut = nth_boundary(&message, MAX_MESSAGE_CHARS);
-    if cut < message.len() || shown.max(end) < text.len() {
-        message.truncate(cut);
-        message.push_str("..");
+    let mut hidden_end = None;
+    for (i, &(word, kind)) in words.iter().enumerate() {
+        let is_shown = match kind {
+            Kind::Hidden => false,
+            Kind::Number => {
+                let before = words[..i].iter().rfind(is_no_sign);
+                let after = words[i + 1..].iter().find(is_no_sign);
+                before.is_none_or(is_word) && after.is_none_or(is_word)
+            }
+            Kind::Sign | Kind::Word => true,
+        };
+        let space = if i == 0 { "" } else { " " };
+        let has_room = message.len() + word.len() + " [..].".len() < MAX_MESSAGE_LEN;
+        if is_shown && has_room {
+            message.extend([space, word]);
+            hidden_end = None;
+            continue;
+        }
+        // Several in a row are one.
+        match hidden_end {
+            Some(end) => message.truncate(end),
+            None => message.extend([space, "[..]"]),
+        }
+        hidden_end = Some(message.len());
+        message.extend(word.chars().next_back().filter(|c| ".,;:".contains(*c)));
+        if is_shown {
+            break;
+        }
     }
     message
 }
 
-/// Sorts spans, and makes one of those that overlap, so that no end of a
-/// secret shows behind another. The longest one gives its label.
-fn merge(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.sort_by_key(|span| span.range.start);
-    let mut merged: Vec<Span> = Vec::new();
-    let mut longest = 0;
-    for span in spans {
-        match merged.last_mut() {
-            // So `jane@example.com` is an `[email]`, though `Jane` was sent.
-            Some(last) if span.range.start < last.range.end => {
-                if span.range.len() > longest {
-                    longest = span.range.len();
-                    last.label = span.label;
-                }
-                last.range.end = last.range.end.max(span.range.end);
-            }
-            _ => {
-                longest = span.range.len();
-                merged.push(span);
-            }
-        }
-    }
-    merged
+/// Puts one space before each word, so that a secret with spaces in it is found.
+fn spaced(text: &str) -> String {
+    let words = text.split_whitespace();
+    words.flat_map(|word| [" ", word]).collect()
 }
 
-/// Escapes what would break the line, or steer a terminal or its reader.
-fn push_escaped(message: &mut String, text: &str) {
-    for c in text.chars() {
-        if c.is_control() || is_bidi_control(c) {
-            message.extend(c.escape_default());
+/// Whether the key or a header value, or eight characters in a row of one, touch
+/// this part of the line. Both are in lower case.
+fn is_secret(line: &str, start: usize, end: usize, secrets: &[String]) -> bool {
+    secrets.iter().any(|secret| {
+        let secret = secret.trim_start();
+        let width = secret.len().min(8);
+        (start.saturating_sub(width) + 1..end).any(|at| {
+            let part = line.get(at..at + width).unwrap_or_default();
+            !part.is_empty() && secret.contains(part)
+        })
+    })
+}
+
+impl Sent<'_> {
+    fn kind(&self, word: &str) -> Kind {
+        // A server elides a long value: `rosalind...example.com`.
+        if !word.is_ascii() || word.contains("..") || word.len() > MAX_MESSAGE_LEN {
+            return Kind::Hidden;
+        }
+        let word = word.trim_matches(|c| "'\"`()[]{}<>.,;:!?".contains(c));
+        if matches!(word, "" | "-" | "=" | "+" | "|" | "/" | "*") {
+            return Kind::Sign;
+        }
+        if word.len() <= 3 && word.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Kind::Number;
+        }
+        let is_field = |run: &str| Field::from_spelling(run).is_some();
+        let mut runs = word.split(|c| "()/#=:\"[].".contains(c));
+        // `customers.email` is a column, `example.com` is somebody's.
+        let is_path = !word.contains('.') || runs.clone().next_back().is_some_and(is_field);
+        // The name of a field tells nothing, not even of `email@example.com`.
+        if is_path && runs.all(|run| is_field(run) || is_plain(run) && !self.names(run)) {
+            Kind::Word
         } else {
-            message.push(c);
+            Kind::Hidden
         }
+    }
+
+    /// Whether a run has a word in it of three or more letters that is one of a name
+    /// or of the address. Shorter ones are found in too many texts.
+    fn names(&self, run: &str) -> bool {
+        let is_text = |field| !matches!(field, Field::PhoneNumber | Field::DateOfBirth);
+        let texts = self.fields.iter().filter(|(field, _)| is_text(*field));
+        let mut names = texts.flat_map(|(_, value)| value.split(|c: char| !c.is_alphabetic()));
+        names.any(|name| {
+            let mut words = run.split(|c: char| !c.is_ascii_alphabetic());
+            name.len() >= 3 && words.any(|word| word.eq_ignore_ascii_case(name))
+        })
     }
 }
 
-/// Unicode's `Bidi_Control`, which turns the direction of the text around it, and
-/// the two line separators that are no control characters.
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+/// Whether it is a word of the table, `lower-case` or `camelCase`.
+fn is_plain(run: &str) -> bool {
+    is_api_word(run)
+        || run.split(['\'', '-']).all(|part| {
+            let is_lower = |at| part.as_bytes().get(at).is_some_and(u8::is_ascii_lowercase);
+            let mut letters = part.bytes().enumerate();
+            let is_camel = letters.all(|(at, byte)| match byte {
+                b'a'..=b'z' | b'_' => true,
+                b'A'..=b'Z' => at > 0 && is_lower(at - 1) && is_lower(at + 1),
+                _ => false,
+            });
+            is_camel || is_api_word(part)
+        })
 }
 
-/// Returns the length of `words` at the start of `text`, if they stand there
-/// as whole words, whatever the case of either.
-fn match_words(text: &str, words: &str) -> Option<usize> {
-    // One by one: `ß` folds to two characters, so that the length of either
-    // text tells nothing of the other's. The end ends a word as a space does.
-    let spaced = words.split_whitespace().flat_map(|word| [" ", word]);
-    let mut wanted = spaced
-        .skip(1)
-        .flat_map(str::chars)
-        .flat_map(fold_case)
-        .peekable();
-    let mut last = '\0';
-    for (length, c) in text.char_indices().chain([(text.len(), ' ')]) {
-        if wanted.peek().is_none() {
-            return is_word_boundary(last, c).then_some(length);
-        }
-        // Rails' `squish` makes one space of many.
-        let c = if c.is_whitespace() { ' ' } else { c };
-        if c == ' ' && last == ' ' {
-            continue;
-        }
-        for folded in fold_case(c) {
-            if wanted.next() != Some(folded) {
-                return None;
-            }
-        }
-        last = c;
-    }
-    None
+fn is_api_word(run: &str) -> bool {
+    run.len() < 20 && API_WORDS.contains(&*[" ", run, " "].concat())
 }
 
-/// By upper case first, since `STRASSE` is what a server may make of `Straße`.
-fn fold_case(c: char) -> impl Iterator<Item = char> {
-    // Then by lower case: of two small letters sigma, Greek has one capital.
-    c.to_uppercase().flat_map(char::to_lowercase)
-}
+/// How long a message is that Display shows.
+const MAX_MESSAGE_LEN: usize = 300;
 
-fn is_word_boundary(before: char, after: char) -> bool {
-    !(is_word(before) && is_word(after))
-}
+/// How much of a message is looked at, so that a long one costs no more than a
+/// short one.
+const MAX_SCANNED: usize = 1000;
 
-/// Letters, but for those of scripts that put no spaces between words, such as
-/// Chinese: there, a name touches what is around it.
-fn is_word(c: char) -> bool {
-    // A digit ends a word: `jane1` shows the name, too.
-    c.is_alphabetic()
-        && !matches!(
-            c,
-            '\u{E00}'..='\u{EFF}'
-                | '\u{1000}'..='\u{109F}'
-                | '\u{1780}'..='\u{17FF}'
-                | '\u{2E80}'..='\u{D7FF}'
-                | '\u{F900}'..='\u{FAFF}'
-                | '\u{20000}'..='\u{3FFFF}'
-        )
-}
-
-/// How many characters of the server's words Display shows.
-const MAX_MESSAGE_CHARS: usize = 300;
-
-/// How many characters of the server's words are looked at, so that a long
-/// body costs no more than a short one. More than are shown, since a label is
-/// shorter than the key that it replaces.
-const MAX_SCANNED_CHARS: usize = 1000;
+/// The words with capital letters of which APIs make messages.
+const API_WORDS: &str = "\
+    \x20A API About Accept Access Account Action Add Added Additional Admin After All Allowed \
+    Already An And Another Any Apply Array At Attribute Authentication Authorization Authorize \
+    Authorized Bad Base Be Bearer Been Before Blank Body Boolean Business By Can Cannot Cast \
+    Change Changed Character Characters Check Client Code Column Come Conflict Connection \
+    Constraint Contact Contains Content Content-Type Could Couldn't Create Created Credentials \
+    Customer Customers Data Database Date Declared Denied Deserialization Deserialize Did Digits \
+    Disabled Do Does Domain Down Duplicate Duplicated E-mail Each Either Email Empty Enter \
+    Entity Entry Error Errors Exceeded Existing Exists Expected Expecting Expired Extra Failed \
+    Failure Field Fields Following For Forbidden Format Found From Gateway Get Given Go Gone \
+    HTML HTTP HTTPS Has Have ID ISO Id If In Inactive Incorrect Input Inputs Insufficient \
+    Integer Internal Invalid Is It Item Items Its JSON JWT Json Key Keys Last Leave Length Limit \
+    Live Locked Log Login Long Lookup Maintenance Malformed Many Maximum May Media Member \
+    Merchant Message Method Minimum Mismatch Missing Mode More Multiple Must NOT Name Names Need \
+    New No Non None Not Null Number Numeric Object Of Offset On One Only Or Other Out Over PATCH \
+    POST PUT Parameter Parameters Parse Parsing Pass Password Path Pattern Payload Payment \
+    Pending Permission Permitted Phone Please Problem Processing Prohibited Properties Property \
+    Provide Provided Query Rate Read Reason Received Record Reference Rejected Request Requested \
+    Requests Require Required Resolution Resource Response Retry Rule Same Sandbox Schema \
+    Security See Send Sent Server Service Session Should Size Some Something Specified Started \
+    State Status Still Str String Submitted Support Supported Suspended Syntax Taken Temporarily \
+    Test Text That The Their There These This Timed Timeout To Token Too Transaction Try Type \
+    UNIQUE URI URL UTF-8 Unable Unauthenticated Unauthorized Unavailable Unexpected Unique \
+    Unknown Unprocessable Unrecognized Unsupported Until Update Updated Use Used User Users \
+    Using Valid Validation Validator Value Values Version Violation Was We Were What When While \
+    With Within Wrong XML You Your ";
 
 #[cfg(test)]
 #[path = "redact_tests.rs"]

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorResponse, Outcome};
 use crate::exchange::{self, MAX_BODY_SIZE, Response};
 use crate::format::{self, Violation};
 use crate::patch::CustomerPatch;
-use crate::redact::Secret;
+use crate::redact::Sent;
 use crate::retry::{self, Retry};
 
 /// Changes some details of one customer: `PATCH /api/v1/customers/{id}`.
@@ -169,11 +169,11 @@ fn try_once(
             .map_err(|error| (error.with_retry_after(retry_after), Retry::Never));
     }
     let (outcome, retry) = retry::classify_status(response.status);
-    let settings = cfg
-        .secrets()
-        .map(|(name, value)| Secret::anywhere(name, value));
-    let secrets: Vec<_> = patch.secrets().chain(settings).collect();
-    let error = Error::api_status(error_response(response), outcome, &secrets);
+    let sent = Sent {
+        fields: patch.values().collect(),
+        secrets: cfg.secrets().collect(),
+    };
+    let error = Error::api_status(error_response(response), outcome, &sent);
     Err((error.with_retry_after(retry_after), retry))
 }
 

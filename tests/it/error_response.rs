@@ -383,20 +383,17 @@ fn nothing_personal_shows_in_the_message() {
         .phone_number("5550001111")
         .date_of_birth("1990-02-13");
     for (message, shown) in [
-        ("jane.roe@acme.example is taken", "[email] is taken"),
-        ("JANE.ROE@ACME.EXAMPLE is taken", "[email] is taken"),
-        ("somebody.else@acme.example", "[email]"),
-        (
-            "jane, jANE and janet",
-            "[first_name], [first_name] and janet",
-        ),
-        ("RO\u{C9} is odd", "[last_name] is odd"),
-        ("5550001111/1990-02-13", "[number]/[date]"),
-        ("+1 (555) 000-1112", "+[number]"),
-        ("02/13/1990 for 1990-02-13", "[date] for [date]"),
-        ("bad key test-key-8Jw2cQe5Zr", "bad key [api_key]"),
-        ("Bearer TEST-KEY-8jw2cqe5zr", "Bearer [api_key]"),
-        ("422 in 12345 ms", "422 in 12345 ms"),
+        ("jane.roe@acme.example is taken", "[..] is taken"),
+        ("JANE.ROE@ACME.EXAMPLE is taken", "[..] is taken"),
+        ("somebody.else@acme.example", "[..]"),
+        ("jane, jANE and janet", "[..] and janet"),
+        ("RO\u{C9} is odd", "[..] is odd"),
+        ("5550001111/1990-02-13", "[..]"),
+        ("+1 (555) 000-1112", "[..]"),
+        ("02/13/1990 for 1990-02-13", "[..] for [..]"),
+        ("bad key test-key-8Jw2cQe5Zr", "bad key [..]"),
+        ("Bearer TEST-KEY-8jw2cqe5zr", "Bearer [..]"),
+        ("422 in 12345 ms", "422 in [..] ms"),
     ] {
         let body = serde_json::json!({ "error": message }).to_string();
         server.fail_next(Fault::respond(422, body.clone()));
@@ -414,16 +411,21 @@ fn nothing_personal_shows_in_the_message() {
     let error = update_customer(&cfg, ID, &patch).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "not applied: the API responded with 422: [first_name] [number] (drop [email])"
+        "not applied: the API responded with 422: [..] (drop [..]"
     );
 }
 
 #[test]
-fn names_of_one_character_show() {
+fn names_of_two_letters_show() {
     let server = TestServer::start().unwrap();
     let cfg = one_attempt(&server);
-    for (name, shown) in [("a", "a Bo"), (" \u{E9}", "a Bo"), ("bo", "a [first_name]")] {
-        server.fail_next(Fault::respond(422, r#"{"error":"a Bo"}"#));
+    for (name, shown) in [
+        ("a", "a bo"),
+        (" \u{E9}b", "a bo"),
+        ("bo", "a bo"),
+        ("a bob", "a bo"),
+    ] {
+        server.fail_next(Fault::respond(422, r#"{"error":"a bo"}"#));
         let error = update_customer(&cfg, ID, &CustomerPatch::new().first_name(name)).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -435,17 +437,17 @@ fn names_of_one_character_show() {
 #[test]
 fn messages_are_cut_at_300_characters() {
     for (message, shown) in [
-        ("x".repeat(300), "x".repeat(300)),
-        ("x".repeat(301), format!("{}..", "x".repeat(300))),
-        ("\u{1F600}".repeat(300), "\u{1F600}".repeat(300)),
+        ("x".repeat(293), "x".repeat(293)),
+        ("x".repeat(301), "[..]".into()),
+        ("no ".repeat(1000), "no ".repeat(98) + "[..]"),
         (
-            "\u{1F600}".repeat(1000),
-            format!("{}..", "\u{1F600}".repeat(300)),
+            "no \u{1F600} ".repeat(1000),
+            "no [..] ".repeat(36) + "no [..]",
         ),
-        // Redacted first, or half of an address would show.
+        // No half of a word.
         (
-            format!("{} june.roe@example.com", "x".repeat(294)),
-            format!("{} [emai..", "x".repeat(294)),
+            format!("{} june.roe@example.com", "x".repeat(290)),
+            format!("{} [..]", "x".repeat(290)),
         ),
     ] {
         let body = serde_json::json!({ "error": message }).to_string();
@@ -461,17 +463,12 @@ fn messages_are_cut_at_300_characters() {
 #[test]
 fn the_message_stays_on_one_line() {
     for (message, shown) in [
-        ("a\r\nb\tc", r"a\r\nb\tc"),
-        ("\u{1B}[31mred\u{7}", r"\u{1b}[31mred\u{7}"),
-        ("a\0b\u{7F}c\u{9B}d", r"a\u{0}b\u{7f}c\u{9b}d"),
-        ("a\u{2028}b\u{2029}c", r"a\u{2028}b\u{2029}c"),
-        ("a\u{202E}b\u{202A}c", r"a\u{202e}b\u{202a}c"),
-        ("a\u{2066}b\u{2069}c", r"a\u{2066}b\u{2069}c"),
-        (
-            "a\u{200E}b\u{200F}c\u{61C}d",
-            r"a\u{200e}b\u{200f}c\u{61c}d",
-        ),
-        (r#"quo"te \ caf"#, r#"quo"te \ caf"#),
+        ("a\r\nb\tc", "a b c"),
+        ("a \u{1B}[31mred\u{7} b", "a [..] b"),
+        ("a b\0c\u{7F}d\u{9B}e", "a [..]"),
+        ("a\u{2028}b\u{2029}c\u{85}d", "a b c d"),
+        ("a b\u{202E}c\u{2066}d\u{200E}e", "a [..]"),
+        (r#"quo"te \ caf"#, r#"quo"te [..] caf"#),
     ] {
         let body = serde_json::json!({ "error": message }).to_string();
         let error = respond(422, body.as_bytes());
