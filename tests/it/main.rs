@@ -4,6 +4,7 @@ mod autotraits;
 mod common;
 mod config;
 mod cookies;
+mod error_bodies;
 mod error_response;
 mod faults;
 mod formats;
