@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::common::{
     End, HAS_TLS, ID, LONG, SHORT, call, config, customer, fin, ok, read_head, read_request,
-    repeat, response, rows, rst, serve, stall, syn_dropped,
+    repeat, response, rows, rst, serve, stall, syn_dropped, time_out,
 };
 
 #[test]
@@ -116,15 +116,15 @@ fn run(scenario: &str) -> Vec<End> {
             NoResponse,
         ),
         "trickle headers 1 B / 100 ms" => {
-            let end = one(SHORT, |_, mut stream| {
+            let trickle = |_, mut stream: TcpStream| {
                 read_request(&mut stream)?;
                 for byte in ok() {
                     stream.write_all(&[byte])?;
                     thread::sleep(Duration::from_millis(100));
                 }
                 Ok(())
-            });
-            (end, NoResponse)
+            };
+            timed_out(trickle, NoResponse)
         }
         "header flood: 100 headers" => (one(LONG, flood(100)), Applied),
         "header flood: 200 headers" => (one(LONG, flood(200)), NoResponse),
@@ -146,10 +146,7 @@ fn run(scenario: &str) -> Vec<End> {
             let bytes = [b"HTTP/1.1 100 Continue\r\n\r\n".into(), ok()].concat();
             (one(LONG, send(bytes)), Applied)
         }
-        "endless 1xx" => (
-            one(SHORT, endless("", "HTTP/1.1 103 Early Hints\r\n\r\n")),
-            NoResponse,
-        ),
+        "endless 1xx" => timed_out(endless("", "HTTP/1.1 103 Early Hints\r\n\r\n"), NoResponse),
         "obs-fold header" => (
             one(LONG, send(with("x: y\r\n z\r\n", &customer()))),
             NoResponse,
@@ -204,8 +201,8 @@ fn run(scenario: &str) -> Vec<End> {
             one(LONG, send(chunked("0\r\nx-sum: 1\r\nx-more: 2\r\n\r\n"))),
             Applied,
         ),
-        "chunked, endless trailers" => (
-            one(SHORT, endless(chunked("0\r\n"), "x-more: 2\r\n")),
+        "chunked, endless trailers" => timed_out(
+            endless(chunked("0\r\n"), "x-more: 2\r\n"),
             InvalidResponse(200),
         ),
         "chunked, 1 MiB chunk extension" => {
@@ -276,11 +273,8 @@ fn run(scenario: &str) -> Vec<End> {
             ),
             Failed(302),
         ),
-        "status 500 body stall" => (
-            one(
-                SHORT,
-                hold("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 9\r\n\r\n{"),
-            ),
+        "status 500 body stall" => timed_out(
+            hold("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 9\r\n\r\n{"),
             Failed(500),
         ),
         _ => panic!("no scenario is called `{scenario}`"),
@@ -296,6 +290,15 @@ where
 {
     let cfg = config(serve(script)).timeout(timeout).build().unwrap();
     End::of(&call(&cfg))
+}
+
+/// One call that runs into its timeout, and what it must come to.
+fn timed_out<F>(script: F, expected: End) -> (End, End)
+where
+    F: Fn(usize, TcpStream) -> io::Result<()> + Clone + Send + 'static,
+{
+    let result = time_out(&config(serve(script)), expected);
+    (End::of(&result), expected)
 }
 
 /// Responds with `bytes`, and ends the connection properly.
