@@ -60,6 +60,14 @@ pub(crate) struct Options {
     /// PEM file of the certificates to trust instead of the built-in ones
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+
+    /// Trusts the certificates of the system instead of the built-in ones
+    #[arg(long, conflicts_with = "ca")]
+    pub(crate) system_roots: bool,
+
+    /// File with the API key, instead of the environment's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 impl Options {

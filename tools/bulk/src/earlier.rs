@@ -1,230 +1,308 @@
-//! What an earlier run has left in a results file.
+//! What earlier runs have left in a results file, by id and values.
 //!
-//! A result of the first part no longer holds once an earlier line of the same
-//! id was sent after it. The second part shows which were, so reading both
-//! withdraws such results, and they are sent again in their turn.
+//! Lines may have been sorted, inserted or removed since, so a record is that of
+//! the line with its id and checksum, wherever that is now. Of equal lines there is
+//! one for each.
+//!
+//! What each run has added starts with a header of its own. A record there takes
+//! the place of an open one of the same line in what was there before; and a record
+//! [`Outcome::Superseded`] says that an applied line is open again.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader};
+use std::mem;
 use std::path::Path;
 
-use crate::file::require_regular;
-use crate::record::{Header, LineResult, Outcome, Record, may_be_torn};
+use crate::checksum::Checksum;
+use crate::lines;
+use crate::record::{Header, LineResult, Outcome, Record, ResultsLine, may_be_torn};
 
-/// The results of an earlier run, in input order.
+/// The records of an earlier run that matter to this one.
 pub(crate) struct Earlier {
-    first: Part,
-    second: Part,
-    /// The number of the last line that was applied.
-    last_applied: u64,
-    /// The ids in the second part so far, as long as applied lines follow.
-    resent: Ids,
-    /// The ids of the lines to send so far, as long as applied lines follow.
-    to_send: Ids,
+    /// In the order of ids, then of checksums, then of places.
+    entries: Vec<Entry>,
+    hasher: RandomState,
+    retry_unknown: bool,
+    /// That of the first line; `None` where there is none.
+    pub(crate) salt: Option<String>,
+    /// Where the last whole line ends.
+    pub(crate) end: u64,
+    /// Whether the last whole line lacks its line end, as editors may leave it.
+    pub(crate) lacks_line_end: bool,
 }
 
-/// What is known of a line from an earlier run.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Known {
-    /// It is applied, and nothing was sent after it that should have been before.
+/// A record; at most 64 bytes of it are kept in memory.
+struct Entry {
+    /// A hash of the id: with the checksum, no two records are taken for one.
+    id: u64,
+    checksum: Checksum,
+    /// Where its text is in the file.
+    place: u64,
+    /// The line that it was of, and from `is_matched` on the one it is of now.
+    line: u64,
+    /// Which run has written it, counted from 0.
+    run: u32,
+    state: State,
+    /// Whether the input has a line for it so far.
+    is_matched: bool,
+    /// Of the first entry of an id: whether the input has a line of the id so far.
+    is_seen: bool,
+    /// Of the first entry of an id: whether one of these lines is sent.
+    is_sent: bool,
+    /// Of the first entry of an id: the index, of those of the id, of the entry that
+    /// the last of these lines has.
+    last: usize,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum State {
     Applied,
-    /// It was applied, with another body than it has now.
-    Changed,
-    /// It is to be sent.
-    Open,
+    /// Nothing was changed: it is sent, as if there was no record.
+    NotApplied,
+    Superseded,
+    Unknown,
+    /// Its line is sent again, and so gets another record.
+    Replaced,
+}
+
+/// What is known of a line from earlier runs.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Known {
+    /// Its record still holds: it is applied, or unknown and held back.
+    Kept(Outcome),
+    /// As [`Self::Kept`], but the record is that of the line of its id before it.
+    Repeated(Outcome),
+    /// It is to be sent. Lines of its id that were applied are to be sent after it
+    /// again: these are the records that say so, to be written with its own.
+    Open(String),
+}
+
+/// A record that stays.
+pub(crate) struct Kept {
+    /// Where its text is in the file.
+    pub(crate) place: u64,
+    /// The line that it is of now; `None` where it is gone.
+    pub(crate) line: Option<u64>,
+    pub(crate) is_superseded: bool,
 }
 
 impl Earlier {
     /// Reads a results file, and leaves it as it is. Fails where its lines were
     /// sent to another API than that of `header`.
-    pub(crate) fn open(path: &Path, header: &Header) -> io::Result<Self> {
-        require_regular(path)?;
-        let shape = Shape::of(path, header)?;
-        let middle = shape.second.unwrap_or(shape.end);
-        Ok(Self {
-            first: Part::open(path, shape.first, middle)?,
-            second: Part::open(path, middle, shape.end)?,
-            last_applied: shape.last_applied,
-            resent: Ids::default(),
-            to_send: Ids::default(),
+    pub(crate) fn read(path: &Path, header: &Header, retry_unknown: bool) -> io::Result<Self> {
+        let count = lines::count(File::open(path)?)?;
+        let mut earlier = Self {
+            // To grow it would take three times as much memory.
+            entries: Vec::with_capacity(usize::try_from(count).unwrap_or_default()),
+            hasher: RandomState::new(),
+            retry_unknown,
+            salt: None,
+            end: 0,
+            lacks_line_end: false,
+        };
+        let mut reader = BufReader::new(File::open(path)?);
+        let mut bytes = Vec::new();
+        let mut run = 0;
+        let mut found: Option<Header> = None;
+        for number in 1.. {
+            bytes.clear();
+            let read = reader.read_until(b'\n', &mut bytes)? as u64;
+            if read == 0 {
+                break;
+            }
+            let is_whole = bytes.last() == Some(&b'\n');
+            match (ResultsLine::read(&bytes), &found) {
+                (None, _) if !is_whole && may_be_torn(&bytes) => break,
+                (Some(ResultsLine::Header(header)), _) => {
+                    if header.salt.is_empty() {
+                        return Err(io::Error::other(NO_SALT));
+                    }
+                    run += u32::from(found.is_some());
+                    earlier.salt.get_or_insert_with(|| header.salt.clone());
+                    found = Some(header);
+                }
+                (Some(ResultsLine::Record(record)), Some(found)) => {
+                    if let Some(entry) = earlier.entry(&record, run, earlier.end)
+                        && !found.test_server
+                    {
+                        check_api(found, header)?;
+                        earlier.entries.push(entry);
+                    }
+                }
+                (None, _) | (_, None) => return Err(no_result(number)),
+            }
+            earlier.lacks_line_end = !is_whole;
+            earlier.end += read;
+        }
+        let order = |entry: &Entry| (entry.id, entry.checksum, entry.place);
+        earlier.entries.sort_unstable_by_key(order);
+        replay(&mut earlier.entries);
+        Ok(earlier)
+    }
+
+    /// The entry of a record that says what became of a line at the API.
+    fn entry(&self, record: &Record, run: u32, place: u64) -> Option<Entry> {
+        let state = match record.outcome {
+            Outcome::Applied => State::Applied,
+            Outcome::NotApplied => State::NotApplied,
+            Outcome::Superseded => State::Superseded,
+            Outcome::Unknown => State::Unknown,
+            Outcome::BadLine | Outcome::Rehearsed | Outcome::WouldSend => return None,
+        };
+        Some(Entry {
+            id: self.hasher.hash_one(record.id.as_deref()?),
+            checksum: record.checksum?,
+            place,
+            line: record.line,
+            run,
+            state,
+            is_matched: false,
+            is_seen: false,
+            is_sent: false,
+            last: NONE,
         })
     }
 
-    /// Returns what is known of this line of this id and body.
+    /// Returns what is known of a line that can be sent.
     ///
-    /// To be asked of every line that can be sent, in order. Unless it is
-    /// [`Known::Applied`], the line counts as sent, and so later lines of its id
-    /// are to be sent, too.
-    pub(crate) fn known(&mut self, line: u64, id: &str, checksum: &str) -> io::Result<Known> {
-        let mut known = Known::Open;
-        while let Some(record) = self.next_until(line)? {
-            let is_it = record.line == line && record.id.as_deref() == Some(id);
-            known = match record.outcome {
-                Outcome::Applied if !is_it => Known::Open,
-                Outcome::Applied if record.checksum.as_deref() == Some(checksum) => Known::Applied,
-                Outcome::Applied => Known::Changed,
-                _ => Known::Open,
-            };
-        }
-        if known == Known::Applied && self.to_send.contains(id) {
-            known = Known::Open;
-        }
-        if known != Known::Applied && line < self.last_applied {
-            self.to_send.insert(id);
-        }
-        Ok(known)
-    }
-
-    /// Returns the next record: that of the second part, where both have one.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Record>> {
-        let line = |part: &Part| part.head.as_ref().map_or(u64::MAX, |head| head.line);
-        if self.second.head.is_some() && line(&self.second) <= line(&self.first) {
-            if line(&self.second) == line(&self.first) {
-                self.first.next()?;
-            }
-            let record = self.second.next()?;
-            if let Some(Record {
-                id: Some(id), line, ..
-            }) = &record
-                && *line < self.last_applied
-            {
-                self.resent.insert(id);
-            }
-            return Ok(record);
-        }
-        let record = self.first.next()?;
-        Ok(record.map(|record| match &record.id {
-            Some(id) if record.outcome == Outcome::Applied && self.resent.contains(id) => Record {
-                line: record.line,
-                id: Some(id.clone()),
-                outcome: Outcome::Unknown,
-                checksum: None,
-                text: LineResult::withdrawn(record.line, id).text,
-            },
-            _ => record,
-        }))
-    }
-
-    fn next_until(&mut self, line: u64) -> io::Result<Option<Record>> {
-        let heads = [&self.first.head, &self.second.head];
-        match heads.into_iter().flatten().map(|head| head.line).min() {
-            Some(next) if next <= line => self.next(),
-            _ => Ok(None),
-        }
-    }
-}
-
-/// A set of ids, by their hashes: two ids of the same hash do no harm, since
-/// sending a line of either once more changes nothing in the end.
-#[derive(Default)]
-struct Ids {
-    hashes: HashSet<u64>,
-    hasher: RandomState,
-}
-
-impl Ids {
-    fn insert(&mut self, id: &str) {
-        self.hashes.insert(self.hasher.hash_one(id));
-    }
-
-    fn contains(&self, id: &str) -> bool {
-        self.hashes.contains(&self.hasher.hash_one(id))
-    }
-}
-
-/// Records in order, with the next at hand.
-struct Part {
-    reader: BufReader<io::Take<File>>,
-    head: Option<Record>,
-}
-
-impl Part {
-    fn open(path: &Path, start: u64, end: u64) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(start))?;
-        let mut part = Self {
-            reader: BufReader::new(file.take(end - start)),
-            head: None,
+    /// To be asked of every such line, in order. One that is [`Known::Open`] counts
+    /// as sent.
+    pub(crate) fn known(&mut self, line: u64, id: &str, checksum: Checksum) -> Known {
+        let retry_unknown = self.retry_unknown;
+        let kept = |entry: &Entry| match entry.state {
+            State::Applied => Some(Outcome::Applied),
+            State::Unknown if !retry_unknown => Some(Outcome::Unknown),
+            _ => None,
         };
-        part.next()?;
-        Ok(part)
-    }
-
-    fn next(&mut self) -> io::Result<Option<Record>> {
-        let mut bytes = Vec::new();
-        let head = if self.reader.read_until(b'\n', &mut bytes)? == 0 {
-            None
-        } else {
-            let changed = || io::Error::other("it has just been changed");
-            Some(Record::read(bytes).ok_or_else(changed)?)
-        };
-        Ok(std::mem::replace(&mut self.head, head))
-    }
-}
-
-/// How far a results file is whole, and where its parts start.
-pub(crate) struct Shape {
-    /// Whether its header is the one that was asked for.
-    pub(crate) has_header: bool,
-    first: u64,
-    pub(crate) second: Option<u64>,
-    pub(crate) end: u64,
-    pub(crate) is_torn: bool,
-    last_applied: u64,
-}
-
-impl Shape {
-    /// Reads a results file whose lines were sent to the API of `header`, or
-    /// to no API but a test server.
-    pub(crate) fn of(path: &Path, header: &Header) -> io::Result<Self> {
-        let mut shape = Self {
-            has_header: false,
-            first: 0,
-            second: None,
-            end: 0,
-            is_torn: false,
-            last_applied: 0,
-        };
-        let mut reader = BufReader::new(File::open(path)?);
-        let mut last = 0;
-        for number in 1.. {
-            let mut bytes = Vec::new();
-            let read = reader.read_until(b'\n', &mut bytes)? as u64;
-            if bytes.last() != Some(&b'\n') {
-                shape.is_torn = read > 0;
-                // Some other file must not lose its last line.
-                if !may_be_torn(&bytes) {
-                    return Err(no_result(number));
-                }
-                break;
-            }
-            if number == 1 {
-                let found = Header::read(&bytes).ok_or_else(|| no_result(number))?;
-                shape.has_header = found == *header;
-                if !shape.has_header && !found.test_server {
-                    return Err(other_api(&found, header));
-                }
-                shape.first = read;
-                shape.end = read;
-                continue;
-            }
-            let record = Record::read(bytes).ok_or_else(|| no_result(number))?;
-            if record.line <= last {
-                if shape.second.is_some() {
-                    return Err(io::Error::other("its results are not in order"));
-                }
-                shape.second = Some(shape.end);
-            }
-            if record.outcome == Outcome::Applied {
-                shape.last_applied = shape.last_applied.max(record.line);
-            }
-            last = record.line;
-            shape.end += read;
+        let entries = self.of_id(id);
+        if entries.is_empty() {
+            return Known::Open(String::new());
         }
-        Ok(shape)
+        entries[0].is_seen = true;
+        // Of equal lines the first has the first record, so those matched come first.
+        let index = entries
+            .partition_point(|entry| (entry.checksum, !entry.is_matched) < (checksum, true));
+        if let Some(entry) = entries.get_mut(index)
+            && entry.checksum == checksum
+        {
+            entry.is_matched = true;
+            entry.line = line;
+            if let Some(outcome) = kept(entry) {
+                entries[0].last = index;
+                return Known::Kept(outcome);
+            }
+            entry.state = State::Replaced;
+        } else if let Some(last) = index.checked_sub(1)
+            && entries[0].last == last
+            && entries[last].checksum == checksum
+            && let Some(outcome) = kept(&entries[last])
+        {
+            return Known::Repeated(outcome);
+        }
+        entries[0].last = NONE;
+        if mem::replace(&mut entries[0].is_sent, true) {
+            return Known::Open(String::new());
+        }
+        let mut superseded = String::new();
+        for entry in entries {
+            if entry.state == State::Applied && !entry.is_matched {
+                entry.state = State::Superseded;
+                superseded += &LineResult::superseded(entry.line, id, entry.checksum).text;
+            }
+        }
+        Known::Open(superseded)
     }
+
+    /// Takes note of a line of this id that cannot be sent.
+    pub(crate) fn note_invalid(&mut self, id: &str) {
+        if let Some(first) = self.of_id(id).first_mut() {
+            first.is_seen = true;
+        }
+    }
+
+    /// Returns the records that stay once the whole input was read: first those of
+    /// its lines, in order, then those of lines that are gone.
+    ///
+    /// Where a line is gone that nothing came of, its record goes, too, once its id
+    /// has another line: it was corrected.
+    pub(crate) fn into_kept(mut self) -> impl ExactSizeIterator<Item = Kept> {
+        let mut of_id = None;
+        self.entries.retain(|entry| {
+            let first = of_id.filter(|(id, _)| *id == entry.id);
+            let (_, is_seen) = *of_id.insert(first.unwrap_or((entry.id, entry.is_seen)));
+            match entry.state {
+                State::Replaced => false,
+                State::NotApplied => !is_seen,
+                State::Applied | State::Superseded | State::Unknown => true,
+            }
+        });
+        let line = |entry: &Entry| entry.is_matched.then_some(entry.line);
+        let order = move |entry: &Entry| (line(entry).unwrap_or(u64::MAX), entry.place);
+        self.entries.sort_unstable_by_key(order);
+        self.entries.into_iter().map(move |entry| Kept {
+            place: entry.place,
+            line: line(&entry),
+            is_superseded: entry.state == State::Superseded,
+        })
+    }
+
+    fn of_id(&mut self, id: &str) -> &mut [Entry] {
+        let id = self.hasher.hash_one(id);
+        let start = self.entries.partition_point(|entry| entry.id < id);
+        let entries = &mut self.entries[start..];
+        let end = entries.partition_point(|entry| entry.id == id);
+        &mut entries[..end]
+    }
+}
+
+/// Puts the records of later runs in the place of those that they replace.
+fn replay(entries: &mut Vec<Entry>) {
+    let mut kept = 0;
+    let mut start = 0;
+    for index in 0..entries.len() {
+        let key = |entry: &Entry| (entry.id, entry.checksum);
+        if kept > start && key(&entries[start]) != key(&entries[index]) {
+            start = kept;
+        }
+        let (run, state) = (entries[index].run, entries[index].state);
+        let mut before = entries[start..kept].iter();
+        let replaced = before.position(|entry| {
+            let is_applied = entry.state == State::Applied;
+            entry.run < run && is_applied == (state == State::Superseded)
+        });
+        match replaced {
+            Some(position) if state == State::Superseded => {
+                entries[start + position].state = state;
+            }
+            // Not its run: it takes the place of one of the earlier run.
+            Some(position) => entries.swap(start + position, index),
+            None => {
+                entries.swap(kept, index);
+                kept += 1;
+            }
+        }
+    }
+    entries.truncate(kept);
+}
+
+/// Fails where a record of these results was not sent to the API of `header`.
+fn check_api(found: &Header, header: &Header) -> io::Result<()> {
+    let url = &found.base_url;
+    if header.test_server {
+        return Err(io::Error::other(format!(
+            "its lines were sent to {url}, and a rehearsal must not continue them: \
+             start another file with --results, or see with --dry-run what is left"
+        )));
+    }
+    if *url == header.base_url {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "its lines were sent to {url}, and this run would send to {}: \
+         set SOAP_API_URL={url}, or start another file with --results",
+        header.base_url
+    )))
 }
 
 fn no_result(number: u64) -> io::Error {
@@ -232,15 +310,8 @@ fn no_result(number: u64) -> io::Error {
     io::Error::other(message)
 }
 
-fn other_api(found: &Header, header: &Header) -> io::Error {
-    let url = &found.base_url;
-    let (api, advice) = if header.test_server {
-        ("a test server", "drop --test-server".to_owned())
-    } else {
-        (&*header.base_url, format!("set SOAP_API_URL={url}"))
-    };
-    io::Error::other(format!(
-        "its lines were sent to {url}, and this run would send to {api}: \
-         {advice}, or start another file with --results"
-    ))
-}
+/// No index.
+const NONE: usize = usize::MAX;
+
+const NO_SALT: &str = "an earlier version of this program wrote it, which knew lines by their \
+    numbers: continue it with that version, or start another file with --results";

@@ -8,7 +8,6 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use paywithsoap::{CustomerPatch, Violation, validate};
-use sha2::{Digest, Sha256};
 
 use crate::csv::{self, Columns};
 use crate::file::refuse_folder;
@@ -24,8 +23,6 @@ pub(crate) enum Format {
 
 /// A record that is not blank: a row of CSV, which may have line breaks within
 /// quotes, or a line of JSON Lines.
-// Until multi-line records and a file of failures use them.
-#[allow(dead_code)]
 pub(crate) struct Line {
     /// The number of its first line in the file, counted from 1.
     pub(crate) number: u64,
@@ -70,8 +67,6 @@ pub(crate) struct Update {
     pub(crate) patch: CustomerPatch,
     /// The exact body that is sent.
     pub(crate) body: String,
-    /// What tells this body from another, in results.
-    pub(crate) checksum: String,
 }
 
 /// The lines of an input whose start looks right.
@@ -140,6 +135,11 @@ impl Input {
         })
     }
 
+    /// How failures of this input are written.
+    pub(crate) fn failures(&self) -> FailureFormat {
+        FailureFormat
+    }
+
     /// Returns the next record, `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
         if let Some(line) = self.first.take() {
@@ -152,6 +152,22 @@ impl Input {
             }
         }
         Ok(None)
+    }
+}
+
+/// How failures are written, so that they can be an input again.
+#[derive(Clone)]
+pub(crate) struct FailureFormat;
+
+impl FailureFormat {
+    /// What a file of them starts with.
+    pub(crate) fn start(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// A record with a last column or key `reason`, and its line end.
+    pub(crate) fn record(&self, text: &[u8], reason: &str) -> Vec<u8> {
+        [text, b",\"", reason.as_bytes(), b"\"\n"].concat()
     }
 }
 
@@ -229,26 +245,12 @@ fn line_of(
 fn content_of(id: String, patch: CustomerPatch) -> Content {
     let checked = validate(&id, &patch).and_then(|()| patch.to_json());
     match checked {
-        Ok(body) => Content::Update(Box::new(Update {
-            checksum: checksum(&body),
-            id,
-            patch,
-            body,
-        })),
+        Ok(body) => Content::Update(Box::new(Update { id, patch, body })),
         Err(error) => Content::Invalid {
             id,
             faults: error.violations().iter().map(Fault::from).collect(),
         },
     }
-}
-
-/// The first 64 bits of the SHA-256 of a body, in hexadecimal digits: enough
-/// that of a million changed lines none is taken for unchanged.
-fn checksum(body: &str) -> String {
-    let digest: [u8; 32] = Sha256::digest(body).into();
-    let start = digest[..8].iter();
-    let start = start.fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    format!("{start:016x}")
 }
 
 const JSON_ARRAY: &str =

@@ -1,7 +1,7 @@
 //! One run at a time on one results file.
 
 use std::ffi::OsString;
-use std::fs::{OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -27,12 +27,15 @@ pub(crate) fn hold(results: &Path) -> io::Result<()> {
         created => created,
     };
     let file = file.map_err(about_it)?;
-    match file.try_lock() {
-        Ok(()) => {
-            mem::forget(file);
-            Ok(())
-        }
-        Err(TryLockError::WouldBlock) => Err(io::Error::other("another run is writing to it")),
-        Err(TryLockError::Error(error)) => Err(about_it(error)),
-    }
+    try_lock(&file)?;
+    mem::forget(file);
+    Ok(())
+}
+
+/// Takes the lock of a file, which goes with the last handle of it.
+pub(crate) fn try_lock(file: &File) -> io::Result<()> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => io::Error::other("another run is writing to it"),
+        TryLockError::Error(error) => error,
+    })
 }

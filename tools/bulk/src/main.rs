@@ -8,14 +8,18 @@
 
 #![forbid(unsafe_code)]
 
+mod announce;
+mod checksum;
 mod cli;
 mod csv;
 mod earlier;
 mod file;
+mod hint;
 mod input;
 mod jsonl;
 mod lines;
 mod lock;
+mod output;
 mod pacing;
 mod progress;
 mod queue;
@@ -29,19 +33,21 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::{self, ExitCode};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::announce::announce;
 use crate::cli::{NAME, Options, is_named};
-use crate::earlier::{Earlier, Known};
-use crate::input::{Content, Format, Input};
+use crate::earlier::Earlier;
+use crate::hint::resume_hint;
+use crate::input::{Format, Input};
+use crate::output::{Failures, Output};
 use crate::progress::{Progress, eprint_line};
 use crate::record::Header;
 use crate::results::Results;
 use crate::run::{Run, StopOnPanic};
-use crate::summary::{Summary, resume_hint};
+use crate::summary::Summary;
 
 fn main() -> ExitCode {
     let options = Options::parse_args();
@@ -62,27 +68,42 @@ fn start(options: &Options) -> Result<ExitCode, String> {
     if path.is_none() && io::stdin().is_terminal() {
         eprint_line("reading lines from this terminal; Ctrl-D ends them, --help shows more");
     }
-    let input =
-        Input::open(path, format).map_err(|message| format!("{}: {message}", name_of(path)))?;
-    let header = Header {
-        base_url: cfg.base_url().to_owned(),
-        test_server: server.is_some(),
+    let input = Input::open(path, format)
+        .map_err(|message| format!("{}: {message}", options.input_name()))?;
+    let header = Header::new(cfg.base_url(), server.is_some());
+    let (results, earlier) = open_results(options, header)?;
+    let failures = options.failures.as_deref().map(|path| {
+        let created = Failures::create(path, &input.failures().start());
+        created.map_err(at(path))
+    });
+    let mut output = Output {
+        results,
+        failures: failures.transpose()?,
     };
-    let (results, earlier) = open_results(options, &header)?;
-    if results.is_readable_by_others()
+    if output.results.is_readable_by_others()
         && let Some(path) = options.results_path()
     {
-        let path = path.display();
-        eprint_line(&format!("warning: group or others can read {path}"));
+        eprint_line(&format!("warning: group or others can read {}", path.display()));
     }
-    let progress = Progress::new(results.is_on_terminal(), || {
-        let path = path.filter(|path| fs::metadata(path).is_ok_and(|file| file.is_file()))?;
-        let lines = lines::count(File::open(path).ok()?).ok()?;
-        Some(lines.saturating_sub(u64::from(format == Format::Csv)))
-    });
+    let total = path
+        .filter(|path| fs::metadata(path).is_ok_and(|file| file.is_file()))
+        .and_then(|path| lines::count(File::open(path).ok()?).ok())
+        .map(|lines| lines.saturating_sub(u64::from(format == Format::Csv)));
+    if !announce(options, cfg.base_url(), total) {
+        // Leaves no file of failures.
+        return output.close(None).and(Err("nothing was sent".to_owned()));
+    }
+    let results_path = options.results_path().unwrap_or(Path::new("standard output"));
+    output.results.begin().map_err(at(results_path))?;
 
     let started = Instant::now();
-    let run = Arc::new(Run::new(cfg, server, options, progress, results));
+    let api = match &server {
+        Some(_) => "a test server".to_owned(),
+        None => cfg.base_url().to_owned(),
+    };
+    let progress = Progress::new(output.results.is_on_terminal(), total);
+    let failure_format = output.failures.is_some().then(|| input.failures());
+    let run = Arc::new(Run::new(cfg, server, options, failure_format, progress, output));
     stop_on_signal(&run, options)?;
     let workers: Vec<_> = (0..options.threads)
         .map(|_| spawn(&run, Run::work))
@@ -94,56 +115,57 @@ fn start(options: &Options) -> Result<ExitCode, String> {
         // A panic has stopped the run.
         let _ = worker.join();
     }
-    let (counts, stopped) = run.close();
     let summary = Summary {
-        base_url: &header.base_url,
-        counts,
+        api: &api,
+        ended: run.close(),
         elapsed: started.elapsed(),
-        stopped,
     };
     summary.print(options);
     Ok(ExitCode::from(summary.exit_code()))
 }
 
-fn open_results(options: &Options, header: &Header) -> Result<(Results, Option<Earlier>), String> {
-    let at = |path: &Path| {
-        let path = path.display().to_string();
-        move |error: io::Error| format!("{path}: {error}")
-    };
+fn open_results(options: &Options, header: Header) -> Result<(Results, Option<Earlier>), String> {
+    let retry_unknown = options.retry_unknown;
     match (&options.results, &options.resume) {
         // A dry run leaves the earlier results as they are.
         (_, Some(path)) if options.dry_run => {
-            let earlier = Earlier::open(path, header).map_err(at(path))?;
-            Ok((
-                Results::stdout(header).map_err(at(Path::new("standard output")))?,
-                Some(earlier),
-            ))
+            let earlier = Earlier::read(path, &header, retry_unknown).map_err(at(path))?;
+            let header = header.with_salt(earlier.salt.as_ref());
+            Ok((Results::stdout(header), Some(earlier)))
         }
         (_, Some(path)) => {
-            let (results, earlier) = Results::resume(path, header).map_err(at(path))?;
+            let (results, earlier) =
+                Results::resume(path, header, retry_unknown).map_err(at(path))?;
             Ok((results, Some(earlier)))
         }
         (Some(path), None) => Ok((Results::start(path, header).map_err(at(path))?, None)),
-        (None, None) => Ok((
-            Results::stdout(header).map_err(at(Path::new("standard output")))?,
-            None,
-        )),
+        (None, None) => Ok((Results::stdout(header), None)),
     }
 }
 
-/// Makes Ctrl-C and a request to terminate stop the run, and a second one end
-/// the process at once.
+fn at(path: &Path) -> impl Fn(io::Error) -> String {
+    let path = path.display().to_string();
+    move |error| format!("{path}: {error}")
+}
+
+/// Makes Ctrl-C and a request to terminate stop the run, and a later one end the
+/// process at once.
 fn stop_on_signal(run: &Arc<Run>, options: &Options) -> Result<(), String> {
     let run = Arc::clone(run);
     let hint = resume_hint(options);
-    let is_second = AtomicBool::new(false);
+    let first = OnceLock::new();
     let handler = move || {
-        if is_second.swap(true, Ordering::Relaxed) {
-            eprint_line(&format!("\nended at once; {hint}"));
-            process::exit(3);
+        if let Some(first) = first.get() {
+            // Some programs deliver one signal twice, to the process and to its group.
+            if Instant::elapsed(first) >= SAME_SIGNAL {
+                eprint_line(&format!("\nended at once; {hint}"));
+                process::exit(3);
+            }
+            return;
         }
+        let _ = first.set(Instant::now());
         run.progress
-            .print("stopping: the lines under way are finished first; another Ctrl-C ends at once");
+            .print("stopping: the lines under way are finished first; Ctrl-C again ends at once");
         run.stop("interrupted".to_owned());
     };
     ctrlc::set_handler(handler).map_err(|error| format!("signals cannot be handled: {error}"))
@@ -162,38 +184,20 @@ fn spawn(
         .map_err(|error| format!("no thread: {error}"))
 }
 
-/// Hands every line over that is not known to be applied.
+/// Hands every line over.
 fn read(run: &Run, mut input: Input, mut earlier: Option<Earlier>) {
     loop {
-        let line = match input.next() {
-            Ok(Some(line)) => line,
-            Ok(None) => return run.end(),
+        match input.next() {
+            Ok(Some(line)) => {
+                if !run.push(line, earlier.as_mut()) {
+                    return;
+                }
+            }
+            Ok(None) => return run.end(earlier),
             Err(error) => return run.stop(format!("the input cannot be read: {error}")),
-        };
-        let known = match (&mut earlier, &line.content) {
-            (Some(earlier), Content::Update(update)) => {
-                earlier.known(line.number, &update.id, &update.checksum)
-            }
-            _ => Ok(Known::Open),
-        };
-        match known {
-            Ok(Known::Applied) => {
-                run.skip();
-                continue;
-            }
-            Ok(Known::Changed) => run.note_changed(),
-            Ok(Known::Open) => {}
-            Err(error) => return run.stop(format!("the results cannot be read: {error}")),
-        }
-        if !run.push(line) {
-            return;
         }
     }
 }
 
-fn name_of(input: Option<&Path>) -> String {
-    match input {
-        Some(path) => path.display().to_string(),
-        None => "standard input".to_owned(),
-    }
-}
+/// How long after a signal another one is the same.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);

@@ -149,6 +149,46 @@ impl Pacing {
     }
 }
 
+/// Whether the first responses say that no line will succeed.
+#[derive(Debug)]
+pub(crate) struct FirstResponses {
+    status: u16,
+    count: u32,
+    is_over: bool,
+}
+
+impl FirstResponses {
+    pub(crate) fn new(keep_going: bool) -> Self {
+        Self {
+            status: 0,
+            count: 0,
+            is_over: keep_going,
+        }
+    }
+
+    /// Takes note of the status of a response, and returns why to stop, if so.
+    pub(crate) fn note(&mut self, status: u16) -> Option<String> {
+        if self.count == 0 {
+            self.status = status;
+        }
+        let advice = match status {
+            402 => "is the account in order?",
+            403 => "may this key change customers?",
+            404 => "are URL, key and ids of one environment?",
+            405 => "is the URL the API's?",
+            _ => "",
+        };
+        self.count += 1;
+        self.is_over |= advice.is_empty() || status != self.status;
+        (self.count >= MAX_FIRST && !self.is_over).then(|| {
+            format!(
+                "the first {MAX_FIRST} responses were all {status}: {advice} \
+                 (--keep-going goes on)"
+            )
+        })
+    }
+}
+
 /// The pause number `in_a_row`, counted from 1: 0.5 s, doubled each time up to
 /// 30 s. Eight of them are a minute and a half: a restart of a server is over.
 fn backoff(in_a_row: u32) -> Duration {
@@ -158,6 +198,9 @@ fn backoff(in_a_row: u32) -> Duration {
 
 /// How many pauses in a row without a success a run sits out.
 pub(crate) const MAX_PAUSES: u32 = 8;
+
+/// How many responses without a success, all of one kind, a run takes at its start.
+const MAX_FIRST: u32 = 25;
 
 /// The longest `Retry-After` that a run sits out.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write as _};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 pub(crate) struct Progress {
     /// Absent where standard error is no terminal.
     bar: Option<Bar>,
+    /// How many lines there are, where that is known.
+    total: Option<u64>,
     started: Instant,
     lines: AtomicU64,
-    problems: AtomicU32,
     /// When the last line of progress was printed, where there is no bar.
     reported: Mutex<Instant>,
 }
@@ -33,24 +34,23 @@ struct Pause {
 }
 
 impl Progress {
-    /// `total` is asked only where it is going to be shown. On a terminal that
-    /// gets the results, too, a bar would be in their way.
-    pub(crate) fn new(results_on_terminal: bool, total: impl FnOnce() -> Option<u64>) -> Self {
+    /// On a terminal that gets the results, too, a bar would be in their way.
+    pub(crate) fn new(results_on_terminal: bool, total: Option<u64>) -> Self {
         let has_bar = io::stderr().is_terminal() && !results_on_terminal;
         let bar = has_bar.then(|| {
-            let bar = Bar::new(ProgressDrawTarget::stderr(), total());
+            let bar = Bar::new(ProgressDrawTarget::stderr(), total);
             bar.inner.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self::with(bar)
+        Self::with(bar, total)
     }
 
-    fn with(bar: Option<Bar>) -> Self {
+    fn with(bar: Option<Bar>, total: Option<u64>) -> Self {
         Self {
             bar,
+            total,
             started: Instant::now(),
             lines: AtomicU64::new(0),
-            problems: AtomicU32::new(0),
             reported: Mutex::new(Instant::now()),
         }
     }
@@ -67,17 +67,8 @@ impl Progress {
         {
             *reported = Instant::now();
             let seconds = self.started.elapsed().as_secs().max(1);
-            self.print(&format!("{}, {}/s", plural(count), count / seconds));
-        }
-    }
-
-    /// Reports a line that went wrong; the first few only, for the results
-    /// report all.
-    pub(crate) fn problem(&self, problem: &str) {
-        match self.problems.fetch_add(1, Ordering::Relaxed) {
-            ..MAX_PROBLEMS => self.print(problem),
-            MAX_PROBLEMS => self.print("there are more like this: see the results"),
-            _ => {}
+            let lines = of_total(count, self.total);
+            self.print(&format!("{lines}, {}/s", count / seconds));
         }
     }
 
@@ -155,6 +146,15 @@ impl Bar {
     }
 }
 
+/// So many lines, of so many where that is known.
+fn of_total(count: u64, total: Option<u64>) -> String {
+    match total {
+        // A file that grows has more than it had.
+        Some(total) => format!("{count} of {}", plural(total.max(count))),
+        None => plural(count),
+    }
+}
+
 /// So many lines, in words.
 pub(crate) fn plural(count: u64) -> String {
     match count {
@@ -174,10 +174,7 @@ fn style(template: &str, pause: &Arc<Mutex<Option<Pause>>>) -> ProgressStyle {
         let _ = write!(out, "{:.0}/s", state.per_sec());
     };
     let lines = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let _ = match state.len() {
-            Some(total) => write!(out, "{} of {}", state.pos(), plural(total)),
-            None => write!(out, "{}", plural(state.pos())),
-        };
+        let _ = out.write_str(&of_total(state.pos(), state.len()));
     };
     let pause = Arc::clone(pause);
     let pause = move |_: &ProgressState, out: &mut dyn fmt::Write| {
@@ -195,8 +192,6 @@ fn style(template: &str, pause: &Arc<Mutex<Option<Pause>>>) -> ProgressStyle {
     style.with_key("pause", pause).progress_chars("=> ")
 }
 
-const MAX_PROBLEMS: u32 = 10;
-
 /// How often a run without a bar reports how far it is.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -212,7 +207,7 @@ mod tests {
     fn progress(total: Option<u64>) -> (Progress, InMemoryTerm) {
         let term = InMemoryTerm::new(10, 80);
         let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
-        (Progress::with(Some(Bar::new(target, total))), term)
+        (Progress::with(Some(Bar::new(target, total)), total), term)
     }
 
     fn drawn(progress: &Progress, term: &InMemoryTerm) -> Vec<String> {
@@ -252,7 +247,7 @@ mod tests {
         let length = Duration::from_secs(30);
         progress.pause(Instant::now() + length, length, reason);
         for number in 1..=2 {
-            progress.problem(&format!("line {number}: {}", "x".repeat(100)));
+            progress.print(&format!("line {number}: {}", "x".repeat(100)));
             progress.advance(1);
             let shown = drawn(&progress, &term);
             let bars = shown.iter().filter(|line| line.contains("of 5000 lines"));
@@ -263,19 +258,6 @@ mod tests {
         assert!(
             !shown.iter().any(|line| line.contains("waiting")),
             "{shown:#?}"
-        );
-    }
-
-    #[test]
-    fn only_the_first_problems_are_printed() {
-        let (progress, term) = progress(Some(100));
-        for number in 1..=30 {
-            progress.problem(&format!("line {number}: bad line"));
-        }
-        let shown = drawn(&progress, &term).join("\n");
-        assert!(
-            shown.contains("line 10: bad line\nthere are more like this"),
-            "{shown}"
         );
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::checksum::Checksum;
 use crate::input::Update;
 use crate::record::LineResult;
 
@@ -15,17 +16,33 @@ pub(crate) struct Queue {
     /// The ids that are under way or ready, each with its further lines.
     busy: HashMap<String, VecDeque<Job>>,
     /// The results of the lines from number `written` on.
-    window: VecDeque<Option<LineResult>>,
+    window: VecDeque<Option<Done>>,
     /// How many results were taken.
     written: u64,
 }
 
 /// A line to send.
 pub(crate) struct Job {
-    /// Its place in the order of results.
-    place: u64,
+    /// Its place in the order of results, which the queue gives it.
+    pub(crate) place: u64,
     pub(crate) line: u64,
+    /// How many lines of the file it takes.
+    pub(crate) lines: u64,
     pub(crate) update: Box<Update>,
+    pub(crate) checksum: Checksum,
+    /// The records of what it supersedes.
+    pub(crate) superseded: String,
+    /// The line as it stands in the input.
+    pub(crate) text: Vec<u8>,
+}
+
+/// A line that is done.
+pub(crate) struct Done {
+    /// How many lines of the file it takes.
+    pub(crate) lines: u64,
+    pub(crate) result: LineResult,
+    /// What is written of it to the failures; empty where it is none.
+    pub(crate) failure: Vec<u8>,
 }
 
 impl Queue {
@@ -35,19 +52,14 @@ impl Queue {
     }
 
     /// Adds a line that is not sent.
-    pub(crate) fn push_result(&mut self, result: LineResult) {
-        self.window.push_back(Some(result));
+    pub(crate) fn push_done(&mut self, done: Done) {
+        self.window.push_back(Some(done));
     }
 
     /// Adds a line to send. Returns whether it may be sent now.
-    pub(crate) fn push_update(&mut self, line: u64, update: Box<Update>) -> bool {
-        let place = self.written + self.window.len() as u64;
+    pub(crate) fn push_job(&mut self, mut job: Job) -> bool {
+        job.place = self.written + self.window.len() as u64;
         self.window.push_back(None);
-        let job = Job {
-            place,
-            line,
-            update,
-        };
         if let Some(further) = self.busy.get_mut(&job.update.id) {
             further.push_back(job);
             return false;
@@ -67,10 +79,10 @@ impl Queue {
         self.busy.is_empty()
     }
 
-    /// Takes note of the result of a line. The next line of its id may be sent now.
-    pub(crate) fn finish(&mut self, job: &Job, result: LineResult) {
+    /// Takes note of what became of a line. The next line of its id may be sent now.
+    pub(crate) fn finish(&mut self, job: &Job, done: Done) {
         let index = usize::try_from(job.place - self.written).expect("the window is short");
-        self.window[index] = Some(result);
+        self.window[index] = Some(done);
         let Some(further) = self.busy.get_mut(&job.update.id) else {
             return;
         };
@@ -81,26 +93,16 @@ impl Queue {
         }
     }
 
-    /// Takes the next result, in input order, if it is known.
-    pub(crate) fn pop_result(&mut self) -> Option<LineResult> {
-        let result = self.window.front_mut()?.take()?;
-        self.window.pop_front();
-        self.written += 1;
-        Some(result)
+    /// Takes all that is done up to the first line that is not, in input order.
+    pub(crate) fn pop_done(&mut self) -> Vec<Done> {
+        let count = self.window.iter().take_while(|done| done.is_some()).count();
+        self.written += count as u64;
+        self.window.drain(..count).flatten().collect()
     }
 
-    /// Takes the next result that is known, over lines that have none: they will
-    /// not be sent any more.
-    pub(crate) fn pop_result_over_gaps(&mut self) -> Option<LineResult> {
-        while !self.window.is_empty() {
-            if let Some(result) = self.pop_result() {
-                return Some(result);
-            }
-            if self.window.pop_front().is_some() {
-                self.written += 1;
-            }
-        }
-        None
+    /// Takes all that is done, in input order: what is not will not be sent any more.
+    pub(crate) fn pop_done_over_gaps(&mut self) -> Vec<Done> {
+        self.window.drain(..).flatten().collect()
     }
 }
 
@@ -109,41 +111,52 @@ mod tests {
     use paywithsoap::CustomerPatch;
 
     use super::*;
+    use crate::checksum::Salted;
 
-    fn update(id: &str) -> Box<Update> {
-        Box::new(Update {
-            id: id.to_owned(),
-            patch: CustomerPatch::new(),
-            body: String::new(),
-            checksum: String::new(),
-        })
+    fn job(id: &str, line: u64) -> Job {
+        Job {
+            place: 0,
+            line,
+            lines: 1,
+            update: Box::new(Update {
+                id: id.to_owned(),
+                patch: CustomerPatch::new(),
+                body: String::new(),
+            }),
+            checksum: Salted::new("").checksum(id, ""),
+            superseded: String::new(),
+            text: Vec::new(),
+        }
     }
 
-    fn result(line: u64) -> LineResult {
-        LineResult::bad_line(line, &[])
+    fn done(line: u64) -> Done {
+        Done {
+            lines: 1,
+            result: LineResult::bad_line(line, &[]),
+            failure: Vec::new(),
+        }
     }
 
-    fn lines(mut pop: impl FnMut() -> Option<LineResult>) -> Vec<String> {
-        let results = std::iter::from_fn(&mut pop);
-        results.map(|result| result.text[8..9].to_owned()).collect()
+    fn lines(done: Vec<Done>) -> Vec<u64> {
+        done.iter().map(|done| done.result.line).collect()
     }
 
     #[test]
     fn lines_of_one_id_wait_for_each_other() {
         let mut queue = Queue::default();
-        assert!(queue.push_update(1, update("a")));
-        assert!(!queue.push_update(2, update("a")));
-        assert!(queue.push_update(3, update("b")));
+        assert!(queue.push_job(job("a", 1)));
+        assert!(!queue.push_job(job("a", 2)));
+        assert!(queue.push_job(job("b", 3)));
         let first = queue.pop_job().unwrap();
         let other = queue.pop_job().unwrap();
         assert_eq!((first.line, other.line), (1, 3));
         assert!(queue.pop_job().is_none());
-        queue.finish(&first, result(1));
+        queue.finish(&first, done(1));
         let second = queue.pop_job().unwrap();
         assert_eq!(second.line, 2);
-        queue.finish(&second, result(2));
+        queue.finish(&second, done(2));
         assert!(!queue.is_idle());
-        queue.finish(&other, result(3));
+        queue.finish(&other, done(3));
         assert!(queue.is_idle());
     }
 
@@ -151,31 +164,31 @@ mod tests {
     fn results_come_in_input_order() {
         let mut queue = Queue::default();
         for (line, id) in [(1, "a"), (2, "b"), (4, "c")] {
-            queue.push_update(line, update(id));
+            queue.push_job(job(id, line));
             if line == 2 {
-                queue.push_result(result(3));
+                queue.push_done(done(3));
             }
         }
         let [a, b, c] = [(); 3].map(|()| queue.pop_job().unwrap());
-        queue.finish(&b, result(2));
-        assert!(queue.pop_result().is_none());
-        queue.finish(&a, result(1));
-        assert_eq!(lines(|| queue.pop_result()), ["1", "2", "3"]);
+        queue.finish(&b, done(2));
+        assert!(queue.pop_done().is_empty());
+        queue.finish(&a, done(1));
+        assert_eq!(lines(queue.pop_done()), [1, 2, 3]);
         assert_eq!(queue.len(), 1);
-        queue.finish(&c, result(4));
-        assert_eq!(lines(|| queue.pop_result()), ["4"]);
+        queue.finish(&c, done(4));
+        assert_eq!(lines(queue.pop_done()), [4]);
     }
 
     #[test]
     fn at_the_end_gaps_are_left_out() {
         let mut queue = Queue::default();
         for line in 1..=5 {
-            queue.push_update(line, update(&line.to_string()));
+            queue.push_job(job(&line.to_string(), line));
         }
         let jobs = [(); 4].map(|()| queue.pop_job().unwrap());
-        queue.finish(&jobs[1], result(2));
-        queue.finish(&jobs[3], result(4));
-        assert_eq!(lines(|| queue.pop_result_over_gaps()), ["2", "4"]);
+        queue.finish(&jobs[1], done(2));
+        queue.finish(&jobs[3], done(4));
+        assert_eq!(lines(queue.pop_done_over_gaps()), [2, 4]);
         assert_eq!(queue.len(), 0);
     }
 }

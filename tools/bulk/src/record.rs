@@ -1,15 +1,22 @@
 //! A line of the results, as it is written and read back.
 
-use paywithsoap::{Customer, Error, ErrorKind, Outcome as CallOutcome};
+use std::borrow::Cow;
+
+use paywithsoap::{Customer, Error, Outcome as CallOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::checksum::{Checksum, random_salt};
 use crate::input::{Fault, Update};
 
-/// The first line of the results: where the lines below were sent to.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+/// The first line of the results, and of what each later run adds to them: where
+/// the lines below were sent to.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Header {
     pub(crate) base_url: String,
+    /// Random, and part of every checksum: no table of phone numbers fits two files.
+    #[serde(default)]
+    pub(crate) salt: String,
     /// Whether that was a test server, which no other run can reach.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) test_server: bool,
@@ -23,31 +30,37 @@ pub(crate) enum Outcome {
     BadLine,
     NotApplied,
     Rehearsed,
+    /// It was applied, and a line of its id that comes before it was sent after it.
+    Superseded,
     Unknown,
     WouldSend,
 }
 
 /// What a run found out about a line.
 pub(crate) struct LineResult {
+    pub(crate) line: u64,
     pub(crate) outcome: Outcome,
     /// The line as it is written, line end included.
     pub(crate) text: String,
-    /// What to show where something went wrong; without personal data.
+    /// What went wrong, in words that are the same for all lines of the kind;
+    /// without personal data.
     pub(crate) problem: Option<String>,
+    /// Why it is not applied; empty where it is, or may be.
+    pub(crate) reason: String,
     /// Whether the customer that was returned differs from what was sent.
     pub(crate) is_mismatch: bool,
+    /// Whether it is what an earlier run has found out about an equal line.
+    pub(crate) is_repeated: bool,
 }
 
-/// A result of an earlier run.
+/// A result of an earlier run, as far as it matters to a later one.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Record {
+pub(crate) struct Record<'a> {
     pub(crate) line: u64,
-    pub(crate) id: Option<String>,
+    #[serde(borrow)]
+    pub(crate) id: Option<Cow<'a, str>>,
     pub(crate) outcome: Outcome,
-    pub(crate) checksum: Option<String>,
-    /// The line as it was read.
-    #[serde(skip)]
-    pub(crate) text: String,
+    pub(crate) checksum: Option<Checksum>,
 }
 
 /// A result, ready to be written; fields in this order.
@@ -57,7 +70,7 @@ struct Written<'a> {
     id: Option<&'a str>,
     outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
-    checksum: Option<&'a str>,
+    checksum: Option<Checksum>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mismatches: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +98,7 @@ impl LineResult {
     pub(crate) fn accepted(
         line: u64,
         update: &Update,
+        checksum: Checksum,
         customer: &Customer,
         outcome: Outcome,
         with_customer: bool,
@@ -92,10 +106,10 @@ impl LineResult {
         let mismatches = customer.mismatches(&update.patch);
         let problem = (!mismatches.is_empty()).then(|| {
             let fields = mismatches.join(", ");
-            format!("line {line}: accepted, but the API returned other values of {fields}")
+            format!("accepted, but the API returned other values of {fields}")
         });
         let written = Written {
-            checksum: Some(&update.checksum),
+            checksum: Some(checksum),
             mismatches,
             customer: with_customer
                 .then(|| one_line(customer.raw_json()))
@@ -109,9 +123,9 @@ impl LineResult {
         }
     }
 
-    pub(crate) fn would_send(line: u64, update: &Update) -> Self {
+    pub(crate) fn would_send(line: u64, update: &Update, checksum: Checksum) -> Self {
         Written {
-            checksum: Some(&update.checksum),
+            checksum: Some(checksum),
             body: one_line(&update.body),
             ..Written::new(line, Some(&update.id), Outcome::WouldSend)
         }
@@ -119,15 +133,15 @@ impl LineResult {
     }
 
     pub(crate) fn bad_line(line: u64, faults: &[Fault]) -> Self {
+        let message = join(faults.iter().map(Fault::to_string));
         let written = Written {
-            message: Some(&join(faults.iter().map(Fault::to_string))),
+            message: Some(&message),
             ..Written::new(line, None, Outcome::BadLine)
-        }
-        .finish();
-        let reasons = join(faults.iter().map(Fault::reason));
+        };
         Self {
-            problem: Some(format!("line {line}: bad line: {reasons}")),
-            ..written
+            problem: Some(format!("bad line: {}", reasons(faults))),
+            reason: message.clone(),
+            ..written.finish()
         }
     }
 
@@ -138,45 +152,60 @@ impl LineResult {
             field: fault.field.unwrap_or("patch"),
             message: fault.to_string(),
         };
+        let with_outcome = format!("{}: {message}", CallOutcome::NotApplied);
         let written = Written {
-            message: Some(&format!("not applied: {message}")),
+            message: Some(&with_outcome),
             violations: faults.iter().map(written).collect(),
             ..Written::new(line, Some(id), Outcome::NotApplied)
-        }
-        .finish();
-        let reasons = join(faults.iter().map(Fault::reason));
+        };
         Self {
-            problem: Some(format!("line {line}: not applied: {reasons}")),
-            ..written
+            problem: Some(format!("{}: {}", CallOutcome::NotApplied, reasons(faults))),
+            reason: message,
+            ..written.finish()
         }
     }
 
     /// A line whose call has failed.
-    pub(crate) fn failed(line: u64, id: &str, checksum: Option<&str>, error: &Error) -> Self {
-        let (outcome, words) = match error.outcome() {
-            CallOutcome::NotApplied => (Outcome::NotApplied, "not applied"),
-            CallOutcome::Unknown => (Outcome::Unknown, "unknown whether applied"),
+    pub(crate) fn failed(line: u64, id: &str, checksum: Checksum, error: &Error) -> Self {
+        let (outcome, reason) = match error.outcome() {
+            CallOutcome::NotApplied => (Outcome::NotApplied, format!("{:#}", error.reason())),
+            CallOutcome::Unknown => (Outcome::Unknown, String::new()),
         };
+        let message = format!("{error:#}");
         let written = Written {
-            checksum,
-            message: Some(&with_causes(error)),
+            checksum: Some(checksum),
+            message: Some(&message),
             status: error.status(),
             request_id: error.request_id(),
             ..Written::new(line, Some(id), outcome)
         }
         .finish();
         Self {
-            problem: Some(format!("line {line}: {words}: {}", cause(error))),
+            problem: Some(message),
+            reason,
             ..written
         }
     }
 
-    /// An applied line of an earlier run whose result no longer holds.
-    pub(crate) fn withdrawn(line: u64, id: &str) -> Self {
-        let message = "an earlier line of this id was sent again after it: send it again, too";
+    /// A line that needs no call, since another of its id and values had one.
+    pub(crate) fn repeated(line: u64, id: &str, checksum: Checksum, outcome: Outcome) -> Self {
+        let written = Written {
+            checksum: Some(checksum),
+            message: Some("as another line of this id and these values, which was sent"),
+            ..Written::new(line, Some(id), outcome)
+        };
+        Self {
+            is_repeated: true,
+            ..written.finish()
+        }
+    }
+
+    /// An applied line that no longer is what its customer was set to last.
+    pub(crate) fn superseded(line: u64, id: &str, checksum: Checksum) -> Self {
         Written {
-            message: Some(message),
-            ..Written::new(line, Some(id), Outcome::Unknown)
+            checksum: Some(checksum),
+            message: Some("another line of this id was sent after it"),
+            ..Written::new(line, Some(id), Outcome::Superseded)
         }
         .finish()
     }
@@ -201,32 +230,84 @@ impl<'a> Written<'a> {
 
     fn finish(self) -> LineResult {
         LineResult {
+            line: self.line,
             outcome: self.outcome,
             text: to_line(&self),
             problem: None,
+            reason: String::new(),
             is_mismatch: false,
+            is_repeated: false,
+        }
+    }
+}
+
+/// A line of a results file.
+pub(crate) enum ResultsLine<'a> {
+    Header(Header),
+    Record(Record<'a>),
+}
+
+impl<'a> ResultsLine<'a> {
+    /// Reads a whole line, with or without its end.
+    pub(crate) fn read(line: &'a [u8]) -> Option<Self> {
+        if line.starts_with(HEADER_START) {
+            return serde_json::from_slice(line).ok().map(Self::Header);
+        }
+        let record: Record = serde_json::from_slice(line).ok()?;
+        let is_known = record.id.is_some() && record.checksum.is_some();
+        match record.outcome {
+            Outcome::Applied | Outcome::Superseded | Outcome::Unknown if !is_known => None,
+            _ => Some(Self::Record(record)),
         }
     }
 }
 
 impl Header {
+    pub(crate) fn new(base_url: &str, test_server: bool) -> Self {
+        Self {
+            base_url: base_url.to_owned(),
+            salt: random_salt(),
+            test_server,
+        }
+    }
+
+    /// The same, with the salt that the results have already.
+    pub(crate) fn with_salt(self, salt: Option<&String>) -> Self {
+        Self {
+            salt: salt.cloned().unwrap_or(self.salt),
+            ..self
+        }
+    }
+
     pub(crate) fn to_line(&self) -> String {
         to_line(self)
     }
+}
 
-    /// The header that a whole line is, if it is one.
-    pub(crate) fn read(line: &[u8]) -> Option<Self> {
-        serde_json::from_slice(line).ok()
+/// The text of a record, as that of another line.
+pub(crate) fn renumbered(text: &str, line: u64) -> String {
+    let (start, rest) = text.split_once(LINE_KEY).unwrap_or(("{", text));
+    let rest = rest.trim_start_matches(|c: char| c == ':' || c.is_ascii_whitespace());
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    match rest.trim_ascii_end().strip_suffix(GONE) {
+        Some(rest) => format!("{start}{LINE_KEY}:{line}{rest}}}\n"),
+        None => format!("{start}{LINE_KEY}:{line}{rest}"),
     }
 }
 
-impl Record {
-    /// The result that a whole line is, if it is one.
-    pub(crate) fn read(line: Vec<u8>) -> Option<Self> {
-        let text = String::from_utf8(line).ok()?;
-        let record: Self = serde_json::from_str(&text).ok()?;
-        Some(Self { text, ..record })
-    }
+/// The text of a record whose line is no longer in the input.
+pub(crate) fn gone(text: &str, is_superseded: bool) -> Option<String> {
+    let Some(ResultsLine::Record(record)) = ResultsLine::read(text.as_bytes()) else {
+        return None;
+    };
+    let text = if is_superseded && record.outcome != Outcome::Superseded {
+        LineResult::superseded(record.line, &record.id?, record.checksum?).text
+    } else {
+        text.to_owned()
+    };
+    let text = text.trim_ascii_end();
+    let start = text.strip_suffix(GONE).or_else(|| text.strip_suffix('}'))?;
+    Some(format!("{start}{GONE}\n"))
 }
 
 /// Whether the end of a file may be a line of results that was cut short.
@@ -236,27 +317,9 @@ pub(crate) fn may_be_torn(end: &[u8]) -> bool {
         .any(|start| end.iter().zip(start).all(|(a, b)| a == b))
 }
 
-/// What a failed call says of the API, in words that hold no personal data: not
-/// those of the server, which may quote what it was sent.
-pub(crate) fn cause(error: &Error) -> String {
-    if let ErrorKind::Api(response) = error.kind() {
-        return format!("the API responded with {}", response.status());
-    }
-    let message = with_causes(error);
-    let (_, cause) = message.split_once(": ").unwrap_or(("", &message));
-    cause.to_owned()
-}
-
-/// What an error says, and its causes, on one line.
-fn with_causes(error: &Error) -> String {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    message
+/// What is wrong, in words that are the same for all lines of the kind.
+fn reasons(faults: &[Fault]) -> String {
+    join(faults.iter().map(Fault::reason))
 }
 
 fn join(texts: impl Iterator<Item = String>) -> String {
@@ -285,3 +348,7 @@ fn is_false(value: &bool) -> bool {
 /// How headers and results start, as far as it is always the same.
 const HEADER_START: &[u8] = br#"{"base_url":"#;
 const RECORD_START: &[u8] = br#"{"line":"#;
+const LINE_KEY: &str = r#""line""#;
+
+/// How the record of a line ends that is no longer in the input.
+const GONE: &str = r#","gone":true}"#;

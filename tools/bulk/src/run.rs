@@ -1,5 +1,6 @@
 //! The run: a few threads that update customers, in step with each other.
 
+use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -8,14 +9,16 @@ use paywithsoap::testing::TestServer;
 use paywithsoap::{Config, Customer, Error, ErrorKind, Outcome as CallOutcome, update_customer};
 use serde_json::json;
 
+use crate::checksum::Salted;
 use crate::cli::Options;
-use crate::input::{Content, Line};
-use crate::pacing::{MAX_PAUSES, Pacing, Permit, Signal, Turn, Verdict};
+use crate::earlier::{Earlier, Known};
+use crate::input::{Content, FailureFormat, Line};
+use crate::output::Output;
+use crate::pacing::{FirstResponses, MAX_PAUSES, Pacing, Permit, Signal, Turn, Verdict};
 use crate::progress::Progress;
-use crate::queue::{Job, Queue};
-use crate::record::{LineResult, Outcome, cause};
-use crate::results::Results;
-use crate::summary::Counts;
+use crate::queue::{Done, Job, Queue};
+use crate::record::{LineResult, Outcome};
+use crate::summary::{Counts, Problems};
 
 /// What the threads share.
 pub(crate) struct Run {
@@ -25,6 +28,9 @@ pub(crate) struct Run {
     /// Not so in a dry run.
     sends: bool,
     with_customer: bool,
+    salted: Salted,
+    /// How failures are written, where they are.
+    failure_format: Option<FailureFormat>,
     pub(crate) progress: Progress,
     state: Mutex<State>,
     /// There is a line to send, or there will be none any more.
@@ -38,16 +44,28 @@ pub(crate) struct Run {
 struct State {
     queue: Queue,
     pacing: Pacing,
-    results: Option<Results>,
+    first_responses: FirstResponses,
+    /// Who writes takes it, so that the state need not be locked meanwhile. Absent
+    /// for good once something could not be written.
+    output: Option<Output>,
+    /// What earlier runs have left, once the whole input was read.
+    earlier: Option<Earlier>,
     counts: Counts,
+    problems: Problems,
     /// How many threads wait for a line to send.
     idle: usize,
     /// No line will follow.
     is_ended: bool,
     /// Why nothing is sent any more.
     stopped: Option<String>,
-    /// Results can no longer be written.
-    is_broken: bool,
+}
+
+/// What a run has come to.
+pub(crate) struct Ended {
+    pub(crate) counts: Counts,
+    pub(crate) problems: Problems,
+    /// Why it stopped in the middle, if it did.
+    pub(crate) stopped: Option<String>,
 }
 
 type Guard<'a> = MutexGuard<'a, State>;
@@ -57,24 +75,29 @@ impl Run {
         cfg: Config,
         server: Option<TestServer>,
         options: &Options,
+        failure_format: Option<FailureFormat>,
         progress: Progress,
-        results: Results,
+        output: Output,
     ) -> Self {
         Self {
             cfg,
             server,
             sends: !options.dry_run,
             with_customer: options.with_customer,
+            salted: Salted::new(output.salt()),
+            failure_format,
             progress,
             state: Mutex::new(State {
                 queue: Queue::default(),
                 pacing: Pacing::new(options.rate),
-                results: Some(results),
+                first_responses: FirstResponses::new(options.keep_going),
+                output: Some(output),
+                earlier: None,
                 counts: Counts::default(),
+                problems: Problems::default(),
                 idle: 0,
                 is_ended: false,
                 stopped: None,
-                is_broken: false,
             }),
             jobs: Condvar::new(),
             room: Condvar::new(),
@@ -83,15 +106,39 @@ impl Run {
     }
 
     /// Takes a line, as soon as there is room for it. Returns whether to go on.
-    pub(crate) fn push(&self, line: Line) -> bool {
-        let number = line.number;
-        let found = match line.content {
-            Content::Bad(faults) => Err(LineResult::bad_line(number, &faults)),
-            Content::Invalid { id, faults } => Err(LineResult::invalid(number, &id, &faults)),
-            Content::Update(update) if !self.sends => Err(LineResult::would_send(number, &update)),
-            Content::Update(update) => Ok(update),
+    pub(crate) fn push(&self, line: Line, earlier: Option<&mut Earlier>) -> bool {
+        let lines = line.last - line.number + 1;
+        let job = match line.content {
+            Content::Bad(faults) => Err(LineResult::bad_line(line.number, &faults)),
+            Content::Invalid { id, faults } => {
+                if let Some(earlier) = earlier {
+                    earlier.note_invalid(&id);
+                }
+                Err(LineResult::invalid(line.number, &id, &faults))
+            }
+            Content::Update(update) => {
+                let checksum = self.salted.checksum(&update.id, &update.body);
+                let known = earlier.map(|e| e.known(line.number, &update.id, checksum));
+                match known.unwrap_or(Known::Open(String::new())) {
+                    Known::Repeated(outcome) if self.sends => Err(LineResult::repeated(
+                        line.number,
+                        &update.id,
+                        checksum,
+                        outcome,
+                    )),
+                    Known::Kept(outcome) | Known::Repeated(outcome) => {
+                        self.lock().counts.add(outcome, true);
+                        self.progress.advance(lines);
+                        return true;
+                    }
+                    Known::Open(_) if !self.sends => {
+                        Err(LineResult::would_send(line.number, &update, checksum))
+                    }
+                    Known::Open(superseded) => Ok((update, checksum, superseded)),
+                }
+            }
         };
-        if let (Some(server), Ok(update)) = (&self.server, &found) {
+        if let (Some(server), Ok((update, ..))) = (&self.server, &job) {
             if server.customer(&update.id).is_none() {
                 server.add_customer(&json!({ "id": update.id }).to_string());
             }
@@ -110,13 +157,23 @@ impl Run {
         if state.stopped.is_some() {
             return false;
         }
-        match found {
+        match job {
             Err(result) => {
-                state.queue.push_result(result);
-                self.write(&mut state, Queue::pop_result);
+                let done = self.done(lines, &line.text, result);
+                state.queue.push_done(done);
+                drop(self.write(state, Queue::pop_done));
             }
-            Ok(update) => {
-                if state.queue.push_update(number, update) {
+            Ok((update, checksum, superseded)) => {
+                let is_ready = state.queue.push_job(Job {
+                    place: 0,
+                    line: line.number,
+                    lines,
+                    update,
+                    checksum,
+                    superseded,
+                    text: line.text,
+                });
+                if is_ready {
                     self.wake_worker(&state);
                 }
             }
@@ -124,20 +181,11 @@ impl Run {
         true
     }
 
-    /// Counts a line that an earlier run has applied.
-    pub(crate) fn skip(&self) {
-        self.lock().counts.applied_before += 1;
-        self.progress.advance(1);
-    }
-
-    /// Counts a line that an earlier run has applied with another body.
-    pub(crate) fn note_changed(&self) {
-        self.lock().counts.changed += 1;
-    }
-
     /// Takes note that no line will follow.
-    pub(crate) fn end(&self) {
-        self.lock().is_ended = true;
+    pub(crate) fn end(&self, earlier: Option<Earlier>) {
+        let mut state = self.lock();
+        state.earlier = earlier;
+        state.is_ended = true;
         self.jobs.notify_all();
     }
 
@@ -157,25 +205,26 @@ impl Run {
             let Some(job) = job else { return };
             let (locked, result) = self.update(locked, &job);
             let Some(result) = result else { return };
-            state = locked;
-            self.finish(&mut state, &job, result);
+            state = self.finish(locked, &job, result);
         }
     }
 
-    /// Writes what is left, makes the results last, and returns how many lines
-    /// had which outcome, and why the run stopped if it did.
-    pub(crate) fn close(&self) -> (Counts, Option<String>) {
+    /// Writes what is left, and makes all of it last.
+    pub(crate) fn close(&self) -> Ended {
         let mut state = self.lock();
         self.progress.clear();
-        self.write(&mut state, Queue::pop_result_over_gaps);
-        let is_complete = state.stopped.is_none();
-        if let Some(results) = state.results.take()
-            && !state.is_broken
-            && let Err(error) = results.close(is_complete)
-        {
-            self.stop_with(&mut state, cannot_write(&error));
+        state = self.write(state, Queue::pop_done_over_gaps);
+        let earlier = state.earlier.take().filter(|_| state.stopped.is_none());
+        match state.output.take().map(|output| output.close(earlier)) {
+            Some(Ok(gone)) => state.counts.gone = gone,
+            Some(Err(message)) => self.stop_with(&mut state, message),
+            None => {}
         }
-        (state.counts, state.stopped.clone())
+        Ended {
+            counts: state.counts,
+            problems: mem::take(&mut state.problems),
+            stopped: state.stopped.clone(),
+        }
     }
 
     fn next_job<'a>(&'a self, mut state: Guard<'a>) -> (Guard<'a>, Option<Job>) {
@@ -217,7 +266,7 @@ impl Run {
                 }
                 Err(error) => error,
             };
-            let result = LineResult::failed(job.line, &update.id, Some(&update.checksum), &error);
+            let result = LineResult::failed(job.line, &update.id, job.checksum, &error);
             let signal = signal(&error);
             state = self.lock();
             self.note(&mut state, permit, signal, Some(&error));
@@ -237,7 +286,9 @@ impl Run {
             Some(_) => Outcome::Rehearsed,
             None => Outcome::Applied,
         };
-        LineResult::accepted(job.line, &job.update, customer, outcome, self.with_customer)
+        let with_customer = self.with_customer;
+        let (update, checksum) = (&job.update, job.checksum);
+        LineResult::accepted(job.line, update, checksum, customer, outcome, with_customer)
     }
 
     /// Waits until a request may be sent; `None` where none may any more.
@@ -263,7 +314,7 @@ impl Run {
 
     /// Draws the conclusions from what became of a request.
     fn note(&self, state: &mut State, permit: Permit, signal: Signal, error: Option<&Error>) {
-        let reason = || error.map(cause).unwrap_or_default();
+        let reason = || error.map(reason).unwrap_or_default();
         match state.pacing.note(permit, signal, Instant::now()) {
             Verdict::Continue => {}
             Verdict::Resume => {
@@ -287,23 +338,44 @@ impl Run {
         }
         match error {
             Some(error) if error.status() == Some(401) => {
-                self.stop_with(state, format!("{}: check the key", cause(error)));
+                self.stop_with(state, format!("{}: check the key", reason()));
             }
             // Nothing that passes, a bad certificate say.
             Some(error) if is_unreachable(error) && !error.is_transient() => {
-                self.stop_with(state, cause(error));
+                self.stop_with(state, reason());
             }
             _ => {}
         }
+        // What passes says nothing about those after it.
+        let status = match error {
+            Some(error) if error.is_transient() => None,
+            Some(error) => error.status(),
+            None => Some(200),
+        };
+        if let Some(message) = status.and_then(|status| state.first_responses.note(status)) {
+            self.stop_with(state, message);
+        }
     }
 
-    fn finish(&self, state: &mut State, job: &Job, result: LineResult) {
+    fn finish<'a>(&'a self, mut state: Guard<'a>, job: &Job, mut result: LineResult) -> Guard<'a> {
+        result.text.insert_str(0, &job.superseded);
         // A further line of its id is for this thread, which is free now.
-        state.queue.finish(job, result);
+        state.queue.finish(job, self.done(job.lines, &job.text, result));
         if state.is_ended && state.queue.is_idle() {
             self.jobs.notify_all();
         }
-        self.write(state, Queue::pop_result);
+        self.write(state, Queue::pop_done)
+    }
+
+    fn done(&self, lines: u64, text: &[u8], result: LineResult) -> Done {
+        let format = self.failure_format.as_ref();
+        let format = format.filter(|_| !result.reason.is_empty());
+        let failure = format.map(|format| format.record(text, &result.reason));
+        Done {
+            lines,
+            failure: failure.unwrap_or_default(),
+            result,
+        }
     }
 
     /// Wakes a thread for a line to send. To ask the system for one that does
@@ -314,37 +386,40 @@ impl Run {
         }
     }
 
-    /// Writes what is found out, in input order.
-    fn write(&self, state: &mut State, pop: fn(&mut Queue) -> Option<LineResult>) {
-        if state.is_broken {
-            return;
-        }
-        let was = state.queue.len();
-        let mut results = Vec::new();
-        let mut text = String::new();
-        while let Some(result) = pop(&mut state.queue) {
-            text.push_str(&result.text);
-            results.push(result);
-        }
-        let Some(out) = state.results.as_mut().filter(|_| !text.is_empty()) else {
-            return;
-        };
-        if let Err(error) = out.write(&text) {
-            // What comes after it would hide that it is missing.
-            state.is_broken = true;
-            self.stop_with(state, cannot_write(&error));
-            return;
-        }
-        for result in &results {
-            state.counts.add(result);
-            if let Some(problem) = &result.problem {
-                self.progress.problem(problem);
+    /// Writes what is done, in input order. Where another thread is at it, that one
+    /// goes on with this.
+    fn write<'a>(&'a self, mut state: Guard<'a>, pop: fn(&mut Queue) -> Vec<Done>) -> Guard<'a> {
+        while let Some(mut output) = state.output.take() {
+            let was = state.queue.len();
+            let done = pop(&mut state.queue);
+            if done.is_empty() {
+                state.output = Some(output);
+                break;
             }
+            if was > WINDOW / 2 && state.queue.len() <= WINDOW / 2 {
+                self.room.notify_one();
+            }
+            drop(state);
+            let written = output.write(&done);
+            state = self.lock();
+            if let Err(message) = written {
+                // What came after it would hide that it is missing.
+                self.stop_with(&mut state, message);
+                break;
+            }
+            state.output = Some(output);
+            for Done { result, .. } in &done {
+                state.counts.add(result.outcome, result.is_repeated);
+                state.counts.mismatches += u64::from(result.is_mismatch);
+                if let Some(problem) = &result.problem
+                    && state.problems.add(problem)
+                {
+                    self.progress.print(&format!("line {}: {problem}", result.line));
+                }
+            }
+            self.progress.advance(done.iter().map(|done| done.lines).sum());
         }
-        self.progress.advance(results.len() as u64);
-        if was > WINDOW / 2 && state.queue.len() <= WINDOW / 2 {
-            self.room.notify_one();
-        }
+        state
     }
 
     fn stop_with(&self, state: &mut State, reason: String) {
@@ -385,8 +460,9 @@ fn is_unreachable(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Transport(_)) && error.outcome() == CallOutcome::NotApplied
 }
 
-fn cannot_write(error: &std::io::Error) -> String {
-    format!("the results cannot be written: {error}")
+/// What a failed call says of the API.
+fn reason(error: &Error) -> String {
+    format!("{:#}", error.reason())
 }
 
 /// How many lines may be under way or wait for an earlier one: what a kill
