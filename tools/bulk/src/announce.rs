@@ -18,7 +18,9 @@ pub(crate) fn announce(options: &Options, base_url: &str, lines: Option<u64>) ->
         _ => base_url.to_owned(),
     };
     if options.test_server {
-        eprint_line(&format!("rehearses {input} with a test server: nothing leaves this program"));
+        eprint_line(&format!(
+            "rehearses {input} with a test server: nothing leaves this program"
+        ));
     } else if options.dry_run {
         eprint_line(&format!("checks {input} for {api}: nothing is sent"));
     } else {

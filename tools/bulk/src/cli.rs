@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use clap::Parser;
 use crate::input::Format;
 
 /// Updates many customers of the Soap payments API, one for each line of a file.
+// Each flag is one of the command line.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Parser)]
 #[command(name = NAME, version, about, after_help = AFTER_HELP, max_term_width = 80)]
 pub(crate) struct Options {
@@ -30,6 +32,15 @@ pub(crate) struct Options {
     /// the lines that were applied, and sends all others
     #[arg(long, value_name = "FILE", conflicts_with = "results")]
     pub(crate) resume: Option<PathBuf>,
+
+    /// With --resume, sends the lines again that may have been applied, too
+    #[arg(long, requires = "resume")]
+    pub(crate) retry_unknown: bool,
+
+    /// Where to write the lines that are not applied, as they are in the input, with
+    /// a last column or key `reason`: to be corrected and used as an input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) failures: Option<PathBuf>,
 
     /// Sends nothing; shows what would be sent, and every mistake
     #[arg(long, conflicts_with = "test_server")]
@@ -68,6 +79,14 @@ pub(crate) struct Options {
     /// File with the API key, instead of the environment's
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+
+    /// Goes on where the first 25 responses are all 402, 403, 404 or 405
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+
+    /// Changes customers in production without asking at a terminal
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 impl Options {
@@ -80,9 +99,22 @@ impl Options {
         options
     }
 
-    /// The results file, where there is one.
-    pub(crate) fn results_path(&self) -> Option<&PathBuf> {
-        self.resume.as_ref().or(self.results.as_ref())
+    /// Where the results are written to, but to standard output.
+    pub(crate) fn results_path(&self) -> Option<&Path> {
+        self.resume.as_deref().or(self.results.as_deref())
+    }
+
+    /// The same, where it is a file that --resume can continue.
+    pub(crate) fn results_file(&self) -> Option<&Path> {
+        self.results_path().filter(|path| path.is_file())
+    }
+
+    /// What the input is called.
+    pub(crate) fn input_name(&self) -> String {
+        match &self.input {
+            Some(path) => path.display().to_string(),
+            None => "standard input".to_owned(),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use std::mem;
 use std::path::Path;
 
 use crate::checksum::Checksum;
+use crate::file::require_regular;
 use crate::lines;
 use crate::record::{Header, LineResult, Outcome, Record, ResultsLine, may_be_torn};
 
@@ -91,6 +92,7 @@ impl Earlier {
     /// Reads a results file, and leaves it as it is. Fails where its lines were
     /// sent to another API than that of `header`.
     pub(crate) fn read(path: &Path, header: &Header, retry_unknown: bool) -> io::Result<Self> {
+        require_regular(path)?;
         let count = lines::count(File::open(path)?)?;
         let mut earlier = Self {
             // To grow it would take three times as much memory.
@@ -181,8 +183,8 @@ impl Earlier {
         }
         entries[0].is_seen = true;
         // Of equal lines the first has the first record, so those matched come first.
-        let index = entries
-            .partition_point(|entry| (entry.checksum, !entry.is_matched) < (checksum, true));
+        let index =
+            entries.partition_point(|entry| (entry.checksum, !entry.is_matched) < (checksum, true));
         if let Some(entry) = entries.get_mut(index)
             && entry.checksum == checksum
         {

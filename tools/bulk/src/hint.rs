@@ -7,12 +7,17 @@ use std::path::Path;
 use crate::cli::{NAME, Options};
 
 /// How to send what this run leaves open.
-pub(crate) fn resume_hint(options: &Options) -> String {
-    let command = |file| command(env::args_os().skip(1), file);
+pub(crate) fn resume_hint(options: &Options, is_only_unknown: bool) -> String {
+    let command = |file| command(env::args_os().skip(1), file, "");
     match (options.test_server, options.results_file()) {
         (true, Some(file)) => format!("to send the lines to the API:\n  {}", command(file)),
         // Its results have nothing that another run needs.
         (true, None) => "to send the lines to the API, run without --test-server".to_owned(),
+        (false, Some(file)) if is_only_unknown => format!(
+            "to send the unknown lines again, once you have looked at their customers:\n  \
+             {}",
+            self::command(env::args_os().skip(1), file, " --retry-unknown")
+        ),
         (false, Some(file)) => format!("to send what is left:\n  {}", command(file)),
         (false, None) => {
             "to send what is left, save these results in FILE, then use --resume FILE".to_owned()
@@ -20,9 +25,12 @@ pub(crate) fn resume_hint(options: &Options) -> String {
     }
 }
 
-/// The command of these arguments, but with `--resume` of this file.
-fn command(arguments: impl Iterator<Item = OsString>, results: &Path) -> String {
-    let mut command = format!("{NAME} --resume {}", quoted(&results.to_string_lossy()));
+/// The command of these arguments, but with `--resume` of this file and one more.
+fn command(arguments: impl Iterator<Item = OsString>, results: &Path, more: &str) -> String {
+    let mut command = format!(
+        "{NAME} --resume {}{more}",
+        quoted(&results.to_string_lossy())
+    );
     let mut arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
     let mut are_options = true;
     while let Some(argument) = arguments.next() {
@@ -61,7 +69,7 @@ mod tests {
     #[track_caller]
     fn check(arguments: &[&str], expected: &str) {
         let arguments = arguments.iter().map(OsString::from);
-        let found = command(arguments, Path::new("r.jsonl"));
+        let found = command(arguments, Path::new("r.jsonl"), "");
         assert_eq!(found, format!("{NAME} --resume r.jsonl{expected}"));
     }
 
@@ -70,7 +78,15 @@ mod tests {
         check(&["--results", "r.jsonl", "in.csv"], " in.csv");
         check(&["in.csv", "--results=r.jsonl"], " in.csv");
         check(
-            &["--threads", "8", "--failures", "f.csv", "--resume", "r.jsonl", "in.csv"],
+            &[
+                "--threads",
+                "8",
+                "--failures",
+                "f.csv",
+                "--resume",
+                "r.jsonl",
+                "in.csv",
+            ],
             " --threads 8 in.csv",
         );
         check(&["--test-server", "--retry-unknown", "--yes"], " --yes");

@@ -73,6 +73,7 @@ pub(crate) struct Update {
 pub(crate) struct Input {
     lines: Lines<Box<dyn BufRead + Send>>,
     parser: Parser,
+    failures: FailureFormat,
     /// The line that was read to see whether the start looks right.
     first: Option<Line>,
 }
@@ -101,6 +102,7 @@ impl Input {
         let first = lines.next().map_err(|error| error.to_string())?;
         let first = first.map(|(number, text)| (number, text.map(str::to_owned)));
         let is_json = |text: &str| text.trim_ascii_start().starts_with('{');
+        let mut failures = FailureFormat::Jsonl;
         let (parser, line) = match (format, first) {
             (_, Some((_, Err(bad @ (BadText::Spreadsheet | BadText::Utf16))))) => {
                 return Err(bad.message());
@@ -110,9 +112,10 @@ impl Input {
                 return Err("it looks like JSON Lines: try --format jsonl".to_owned());
             }
             (Format::Csv, Some((number, text))) => {
-                let header = text.map_err(BadText::message);
-                let columns = header.and_then(|header| Columns::from_header(&header));
-                let columns = columns.map_err(|message| format!("line {number}: {message}"))?;
+                let at_line = |message| format!("line {number}: {message}");
+                let header = text.map_err(BadText::message).map_err(at_line)?;
+                let columns = Columns::from_header(&header).map_err(at_line)?;
+                failures = FailureFormat::Csv { header };
                 (Parser::Csv(columns), None)
             }
             (Format::Csv, None) => return Err("it is empty, and has no header".to_owned()),
@@ -131,13 +134,14 @@ impl Input {
         Ok(Self {
             lines,
             parser,
+            failures,
             first,
         })
     }
 
     /// How failures of this input are written.
     pub(crate) fn failures(&self) -> FailureFormat {
-        FailureFormat
+        self.failures.clone()
     }
 
     /// Returns the next record, `None` at the end.
@@ -157,17 +161,31 @@ impl Input {
 
 /// How failures are written, so that they can be an input again.
 #[derive(Clone)]
-pub(crate) struct FailureFormat;
+pub(crate) enum FailureFormat {
+    Csv { header: String },
+    Jsonl,
+}
 
 impl FailureFormat {
     /// What a file of them starts with.
     pub(crate) fn start(&self) -> Vec<u8> {
-        Vec::new()
+        match self {
+            Self::Csv { header } => format!("{header},reason\n").into_bytes(),
+            Self::Jsonl => Vec::new(),
+        }
     }
 
     /// A record with a last column or key `reason`, and its line end.
     pub(crate) fn record(&self, text: &[u8], reason: &str) -> Vec<u8> {
-        [text, b",\"", reason.as_bytes(), b"\"\n"].concat()
+        let text = String::from_utf8_lossy(text);
+        let record = match self {
+            Self::Csv { .. } => format!("{text},\"{}\"\n", reason.replace('"', "\"\"")),
+            Self::Jsonl => {
+                let start = text.trim_end().strip_suffix('}').unwrap_or(&text);
+                format!("{start},\"reason\":{}}}\n", serde_json::Value::from(reason))
+            }
+        };
+        record.into_bytes()
     }
 }
 

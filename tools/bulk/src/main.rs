@@ -83,7 +83,10 @@ fn start(options: &Options) -> Result<ExitCode, String> {
     if output.results.is_readable_by_others()
         && let Some(path) = options.results_path()
     {
-        eprint_line(&format!("warning: group or others can read {}", path.display()));
+        eprint_line(&format!(
+            "warning: group or others can read {}",
+            path.display()
+        ));
     }
     let total = path
         .filter(|path| fs::metadata(path).is_ok_and(|file| file.is_file()))
@@ -93,7 +96,9 @@ fn start(options: &Options) -> Result<ExitCode, String> {
         // Leaves no file of failures.
         return output.close(None).and(Err("nothing was sent".to_owned()));
     }
-    let results_path = options.results_path().unwrap_or(Path::new("standard output"));
+    let results_path = options
+        .results_path()
+        .unwrap_or(Path::new("standard output"));
     output.results.begin().map_err(at(results_path))?;
 
     let started = Instant::now();
@@ -103,7 +108,14 @@ fn start(options: &Options) -> Result<ExitCode, String> {
     };
     let progress = Progress::new(output.results.is_on_terminal(), total);
     let failure_format = output.failures.is_some().then(|| input.failures());
-    let run = Arc::new(Run::new(cfg, server, options, failure_format, progress, output));
+    let run = Arc::new(Run::new(
+        cfg,
+        server,
+        options,
+        failure_format,
+        progress,
+        output,
+    ));
     stop_on_signal(&run, options)?;
     let workers: Vec<_> = (0..options.threads)
         .map(|_| spawn(&run, Run::work))
@@ -152,7 +164,7 @@ fn at(path: &Path) -> impl Fn(io::Error) -> String {
 /// process at once.
 fn stop_on_signal(run: &Arc<Run>, options: &Options) -> Result<(), String> {
     let run = Arc::clone(run);
-    let hint = resume_hint(options);
+    let hint = resume_hint(options, false);
     let first = OnceLock::new();
     let handler = move || {
         if let Some(first) = first.get() {

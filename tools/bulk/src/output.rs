@@ -31,9 +31,11 @@ impl Output {
     /// Writes what came of some lines.
     pub(crate) fn write(&mut self, done: &[Done]) -> Result<(), String> {
         let texts: Vec<_> = done.iter().map(|done| &*done.result.text).collect();
-        self.results.write(&texts.concat()).map_err(no_results)?;
+        self.results
+            .write(&texts.concat())
+            .map_err(unwritable("results"))?;
         match &mut self.failures {
-            Some(failures) => failures.write(done).map_err(no_failures),
+            Some(failures) => failures.write(done).map_err(unwritable("failures")),
             None => Ok(()),
         }
     }
@@ -42,8 +44,8 @@ impl Output {
     /// [`Results::close`].
     pub(crate) fn close(self, earlier: Option<Earlier>) -> Result<u64, String> {
         let failures = self.failures.map_or(Ok(()), Failures::close);
-        let gone = self.results.close(earlier).map_err(no_results)?;
-        failures.map_err(no_failures).map(|()| gone)
+        let gone = self.results.close(earlier).map_err(unwritable("results"))?;
+        failures.map_err(unwritable("failures")).map(|()| gone)
     }
 }
 
@@ -77,10 +79,7 @@ impl Failures {
     }
 }
 
-fn no_results(error: io::Error) -> String {
-    format!("the results cannot be written: {error}")
-}
-
-fn no_failures(error: io::Error) -> String {
-    format!("the failures cannot be written: {error}")
+/// What to say where something cannot be written.
+fn unwritable(what: &str) -> impl Fn(io::Error) -> String {
+    move |error| format!("the {what} cannot be written: {error}")
 }

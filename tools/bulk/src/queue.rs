@@ -137,7 +137,7 @@ mod tests {
         }
     }
 
-    fn lines(done: Vec<Done>) -> Vec<u64> {
+    fn lines(done: &[Done]) -> Vec<u64> {
         done.iter().map(|done| done.result.line).collect()
     }
 
@@ -173,10 +173,10 @@ mod tests {
         queue.finish(&b, done(2));
         assert!(queue.pop_done().is_empty());
         queue.finish(&a, done(1));
-        assert_eq!(lines(queue.pop_done()), [1, 2, 3]);
+        assert_eq!(lines(&queue.pop_done()), [1, 2, 3]);
         assert_eq!(queue.len(), 1);
         queue.finish(&c, done(4));
-        assert_eq!(lines(queue.pop_done()), [4]);
+        assert_eq!(lines(&queue.pop_done()), [4]);
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
         let jobs = [(); 4].map(|()| queue.pop_job().unwrap());
         queue.finish(&jobs[1], done(2));
         queue.finish(&jobs[3], done(4));
-        assert_eq!(lines(queue.pop_done_over_gaps()), [2, 4]);
+        assert_eq!(lines(&queue.pop_done_over_gaps()), [2, 4]);
         assert_eq!(queue.len(), 0);
     }
 }

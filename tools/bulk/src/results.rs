@@ -119,7 +119,9 @@ impl Results {
     /// `earlier` records, after the whole input was read, puts all into its order,
     /// and returns how many records are of lines that are gone.
     pub(crate) fn close(self, earlier: Option<Earlier>) -> io::Result<u64> {
-        let Self { out, file, header, .. } = self;
+        let Self {
+            out, file, header, ..
+        } = self;
         let Some(ResultsFile { path, file, start }) = file else {
             return Ok(0);
         };
@@ -154,7 +156,11 @@ impl Results {
             header,
             is_started: false,
             is_on_terminal: false,
-            file: Some(ResultsFile { path, start: file.metadata()?.len(), file }),
+            file: Some(ResultsFile {
+                path,
+                start: file.metadata()?.len(),
+                file,
+            }),
         })
     }
 }
@@ -236,7 +242,8 @@ impl Texts {
     /// Reads the line at a place; an empty one at the end.
     fn read_at(&mut self, place: u64) -> io::Result<String> {
         // Does not read again what is in the buffer.
-        self.reader.seek_relative(place.wrapping_sub(self.place).cast_signed())?;
+        self.reader
+            .seek_relative(place.wrapping_sub(self.place).cast_signed())?;
         let mut text = String::new();
         self.place = place + self.reader.read_line(&mut text)? as u64;
         Ok(text)
@@ -260,4 +267,45 @@ impl Texts {
 
 fn changed() -> io::Error {
     io::Error::other("it has just been changed")
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::env;
+    use std::process;
+
+    use super::*;
+
+    /// Whether this process has a file of this folder open, the lock left aside.
+    fn has_open(folder: &Path) -> bool {
+        fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .flatten()
+            .flat_map(|entry| fs::read_link(entry.path()))
+            .any(|path| path.starts_with(folder) && path.extension() != Some("lock".as_ref()))
+    }
+
+    /// As Windows wants it.
+    #[test]
+    fn no_handle_is_open_at_a_rename() {
+        let folder = env::temp_dir().join(format!("paywithsoap-bulk-{}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let folder = folder.canonicalize().unwrap();
+        let path = folder.join("results.jsonl");
+        let header = Header::new("http://localhost", false);
+        let mut results = Results::start(&path, header.clone()).unwrap();
+        let text = "{\"line\":1,\"id\":null,\"outcome\":\"bad_line\"}\n";
+        results.write(text).unwrap();
+        assert!(has_open(&folder));
+        results.close(None).unwrap();
+        assert!(!has_open(&folder));
+
+        let earlier = Earlier::read(&path, &header, false).unwrap();
+        let start = header.to_line().len() as u64;
+        let temporary = folder.join("results.jsonl.tmp");
+        write_merged(&path, &temporary, &header, start, earlier).unwrap();
+        assert!(!has_open(&folder));
+        assert_eq!(fs::read(&temporary).unwrap(), fs::read(&path).unwrap());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

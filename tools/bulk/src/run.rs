@@ -17,7 +17,7 @@ use crate::output::Output;
 use crate::pacing::{FirstResponses, MAX_PAUSES, Pacing, Permit, Signal, Turn, Verdict};
 use crate::progress::Progress;
 use crate::queue::{Done, Job, Queue};
-use crate::record::{LineResult, Outcome};
+use crate::record::{LineResult, Outcome, shown};
 use crate::summary::{Counts, Problems};
 
 /// What the threads share.
@@ -314,7 +314,7 @@ impl Run {
 
     /// Draws the conclusions from what became of a request.
     fn note(&self, state: &mut State, permit: Permit, signal: Signal, error: Option<&Error>) {
-        let reason = || error.map(reason).unwrap_or_default();
+        let reason = || error.map(shown).unwrap_or_default();
         match state.pacing.note(permit, signal, Instant::now()) {
             Verdict::Continue => {}
             Verdict::Resume => {
@@ -360,7 +360,9 @@ impl Run {
     fn finish<'a>(&'a self, mut state: Guard<'a>, job: &Job, mut result: LineResult) -> Guard<'a> {
         result.text.insert_str(0, &job.superseded);
         // A further line of its id is for this thread, which is free now.
-        state.queue.finish(job, self.done(job.lines, &job.text, result));
+        state
+            .queue
+            .finish(job, self.done(job.lines, &job.text, result));
         if state.is_ended && state.queue.is_idle() {
             self.jobs.notify_all();
         }
@@ -414,10 +416,12 @@ impl Run {
                 if let Some(problem) = &result.problem
                     && state.problems.add(problem)
                 {
-                    self.progress.print(&format!("line {}: {problem}", result.line));
+                    self.progress
+                        .print(&format!("line {}: {problem}", result.line));
                 }
             }
-            self.progress.advance(done.iter().map(|done| done.lines).sum());
+            self.progress
+                .advance(done.iter().map(|done| done.lines).sum());
         }
         state
     }
@@ -458,11 +462,6 @@ fn signal(error: &Error) -> Signal {
 
 fn is_unreachable(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Transport(_)) && error.outcome() == CallOutcome::NotApplied
-}
-
-/// What a failed call says of the API.
-fn reason(error: &Error) -> String {
-    format!("{:#}", error.reason())
 }
 
 /// How many lines may be under way or wait for an earlier one: what a kill

@@ -68,15 +68,24 @@ impl Summary<'_> {
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
         let seconds = self.elapsed.as_secs_f64();
-        eprint_line(&format!("{} for {} in {seconds:.1} s", plural(total), self.api));
+        eprint_line(&format!(
+            "{} for {} in {seconds:.1} s",
+            plural(total),
+            self.api
+        ));
         if !parts.is_empty() {
             eprint_line(&parts.join(", "));
         }
         problems.print();
         for (count, what) in [
-            (counts.mismatches, "returned with other values: see `mismatches`"),
-            (counts.unknown_before, "held back, --retry-unknown sends them again"),
-            (counts.gone, "no longer in the input, at the end of the results"),
+            (
+                counts.mismatches,
+                "returned with other values: see `mismatches`",
+            ),
+            (
+                counts.gone,
+                "no longer in the input: see the end of the results",
+            ),
         ] {
             if count > 0 {
                 eprint_line(&format!("{} {what}", plural(count)));
@@ -90,7 +99,8 @@ impl Summary<'_> {
         // that stopped: it is there, and only --resume can write to it.
         let is_empty = total == 0 && (stopped.is_none() || options.results_file().is_none());
         if !is_complete && !is_empty && !options.dry_run {
-            eprint_line(&resume_hint(options));
+            let is_only_unknown = self.exit_code() == 1 && counts.not_applied + counts.bad == 0;
+            eprint_line(&resume_hint(options, is_only_unknown));
         }
     }
 
@@ -153,7 +163,10 @@ impl Problems {
         let others = kinds.iter().skip(MAX_SHOWN).map(|(_, count)| **count);
         let others = others.sum::<u64>() + self.others;
         if others > 0 {
-            eprint_line(&format!("{} with other problems: see the results", plural(others)));
+            eprint_line(&format!(
+                "{} with other problems: see the results",
+                plural(others)
+            ));
         }
     }
 }

@@ -95,6 +95,21 @@ impl Bench {
         vec!["--resume", self.results.to_str().unwrap()]
     }
 
+    /// Those that send unknown lines again, too.
+    pub fn retry_args(&self) -> Vec<&str> {
+        vec![
+            "--retry-unknown",
+            "--resume",
+            self.results.to_str().unwrap(),
+        ]
+    }
+
+    /// The command that the summary shows, with more options.
+    pub fn hint(&self, more: &str) -> String {
+        let [results, input] = [&self.results, &self.input].map(|path| path.display());
+        format!("\n  paywithsoap-bulk --resume {results}{more} {input}\n")
+    }
+
     pub fn run(&self, args: &[&str]) -> Output {
         self.command().args(args).arg(&self.input).output().unwrap()
     }
@@ -174,7 +189,16 @@ impl Bench {
     /// The results are one part, and each line of the input is applied.
     #[track_caller]
     pub fn assert_all_applied(&self, input: &[Value]) {
-        let results = self.records();
+        assert_eq!(self.assert_all_applied_but_gone(input), HashSet::new());
+    }
+
+    /// The same, with the records of other lines at the end. Returns their ids.
+    #[track_caller]
+    pub fn assert_all_applied_but_gone(&self, input: &[Value]) -> HashSet<String> {
+        let mut results = self.records();
+        let gone = results.split_off(input.len());
+        assert!(gone.iter().all(|record| record["gone"] == true), "{gone:?}");
+        assert!(results.iter().all(|record| record["gone"].is_null()));
         let found: Vec<_> = results
             .iter()
             .map(|record| (&record["line"], &record["id"], &record["outcome"]))
@@ -192,6 +216,7 @@ impl Bench {
             .map(|(number, line)| (number, &line["id"], &applied))
             .collect();
         assert_eq!(found, expected);
+        ids(&gone)
     }
 
     /// Each customer is as all lines one after the other leave it.
@@ -282,9 +307,15 @@ pub fn records(bytes: &[u8]) -> Vec<Value> {
     lines.collect()
 }
 
-/// What was written to standard error.
+/// What was written to standard error, below the line that says what is sent where.
+#[track_caller]
 pub fn stderr_text(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    let rest = text.split_once('\n').filter(|(first, _)| {
+        let starts = ["checks ", "rehearses ", "sends "];
+        starts.iter().any(|start| first.starts_with(start))
+    });
+    rest.map_or(text.clone(), |(_, rest)| rest.to_owned())
 }
 
 pub fn respond(status: u16, retry_after: Option<&str>) -> Fault {

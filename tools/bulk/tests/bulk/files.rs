@@ -1,7 +1,6 @@
 //! The files of a run: who can read them, and who writes them.
 
 use std::fs;
-use std::io::Write;
 use std::process::Stdio;
 
 use paywithsoap::testing::Fault;
@@ -15,11 +14,11 @@ fn new_files_are_private() {
 
     let bench = Bench::new("new_files_are_private");
     bench.write_input(&lines(3, 3, 1));
-    // A test server that fails once, so that resuming merges two parts.
+    // A test server that fails once, so that there is something to resume.
     bench.server.fail_next(respond(500, None));
     let stderr = stderr_text(&bench.expect(1, &bench.results_args()));
     assert!(!stderr.contains("warning"), "{stderr}");
-    bench.expect(0, &bench.resume_args());
+    bench.expect(0, &bench.retry_args());
     let mut names = Vec::new();
     for file in fs::read_dir(&bench.folder).unwrap().map(Result::unwrap) {
         if file.path() == bench.input {
@@ -76,7 +75,7 @@ fn a_planted_link_is_not_followed() {
     bench.server.fail_next(respond(500, None));
     bench.expect(1, &bench.results_args());
     symlink(&victim, bench.folder.join("results.jsonl.tmp")).unwrap();
-    bench.expect(0, &bench.resume_args());
+    bench.expect(0, &bench.retry_args());
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     assert!(!bench.folder.join("results.jsonl.tmp").exists());
     assert!(bench.results.symlink_metadata().unwrap().is_file());
@@ -97,7 +96,7 @@ fn a_link_to_results_stays_a_link() {
     symlink(&target, &bench.results).unwrap();
     bench.server.fail_next(respond(500, None));
     bench.expect(1, &bench.results_args());
-    bench.expect(0, &bench.resume_args());
+    bench.expect(0, &bench.retry_args());
     assert!(bench.results.symlink_metadata().unwrap().is_symlink());
     assert!(target.symlink_metadata().unwrap().is_file());
     assert!(elsewhere.join("target.jsonl.lock").exists());
@@ -127,6 +126,15 @@ fn a_second_run_is_refused_and_changes_nothing() {
     }
     assert_eq!(fs::read(&bench.results).unwrap(), before);
     assert_eq!(bench.server.requests().len(), 1);
+    // By another name of the same file, too.
+    #[cfg(unix)]
+    {
+        let link = bench.folder.join("link.jsonl");
+        fs::hard_link(&bench.results, &link).unwrap();
+        let stderr = stderr_text(&bench.expect(2, &["--resume", link.to_str().unwrap()]));
+        let message = "link.jsonl: another run is writing to it\n";
+        assert!(stderr.ends_with(message), "{stderr}");
+    }
     // A crash gives the lock back.
     child.kill().unwrap();
     child.wait().unwrap();
@@ -225,23 +233,19 @@ fn results_that_cannot_be_merged_are_left_alone() {
     let input = lines(200, 10, 4);
     bench.write_input(&input);
     bench.expect(0, &bench.results_args());
-    let first = fs::read_to_string(&bench.results).unwrap();
-    let first = first.lines().nth(1).unwrap();
-    let mut file = fs::OpenOptions::new()
-        .append(true)
-        .open(&bench.results)
-        .unwrap();
-    writeln!(file, "{first}").unwrap();
-    let two_parts = fs::read(&bench.results).unwrap();
-    let before = bench.server.requests().len();
+    let before = fs::read(&bench.results).unwrap();
+    let sent = bench.server.requests().len();
 
     let output = bench.run_limited(4, &bench.resume_args());
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert_eq!(fs::read(&bench.results).unwrap(), two_parts);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let stderr = stderr_text(&output);
+    let reason = "\nstopped: the results cannot be written: File too large ";
+    assert!(stderr.contains(reason), "{stderr}");
+    assert_eq!(fs::read(&bench.results).unwrap(), before);
     assert!(!bench.folder.join("results.jsonl.tmp").exists());
-    assert_eq!(bench.server.requests().len(), before);
 
     bench.expect(0, &bench.resume_args());
+    assert_eq!(bench.server.requests().len(), sent);
     bench.assert_all_applied(&input);
     bench.assert_end_state(&input);
 }

@@ -47,8 +47,10 @@ fn kill_and_resume(format: Format, count: u64, kills: u64, seed: u64) {
     for left in (1..=kills).rev() {
         let args = if size() == 0 {
             bench.results_args()
-        } else {
+        } else if left % 3 == 0 {
             bench.resume_args()
+        } else {
+            bench.retry_args()
         };
         let child = bench
             .command()
@@ -82,7 +84,7 @@ fn kill_and_resume(format: Format, count: u64, kills: u64, seed: u64) {
 
     // Faults that are left over may fail a line of the first.
     let mut runs = 0;
-    while bench.run(&bench.resume_args()).status.code() != Some(0) {
+    while bench.run(&bench.retry_args()).status.code() != Some(0) {
         runs += 1;
         assert!(runs < 20);
     }

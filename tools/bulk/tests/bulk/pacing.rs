@@ -74,6 +74,8 @@ fn a_pause_says_why() {
     let mut line = String::new();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     stderr.read_line(&mut line).unwrap();
+    line.clear();
+    stderr.read_line(&mut line).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(line, "waiting 3600 s: the API responded with 429\n");
@@ -90,7 +92,7 @@ fn a_pause_too_long_to_sit_out_stops_the_run() {
     let message = "stopped: the API responded with 503, and asks to wait for 86400 s\n";
     assert!(stderr.contains(message), "{stderr}");
     assert_eq!(bench.outcomes(), ["unknown"]);
-    bench.expect(0, &bench.resume_args());
+    bench.expect(0, &bench.retry_args());
     bench.assert_all_applied(&input);
 }
 
