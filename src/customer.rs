@@ -1,70 +1,134 @@
 //! The response, read leniently: only its id is relied on.
 
 use std::borrow::Cow;
-use std::error::Error as StdError;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeStruct, Serializer};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime};
 
-use crate::format::{self, Field};
+use crate::format::{self, Field, with_fields};
 use crate::patch::CustomerPatch;
 
-/// The customer as the API returned it, after the change.
-///
-/// Only `id` may be relied on: the API's sister calls leave fields out. A field
-/// that is absent, null or not of the documented form is `None` here, and as
-/// received in [`raw_json`](Self::raw_json).
-///
-/// Dates and times are of the crate [`time`] 0.3, which this crate exports.
-///
-/// Serializing writes the nine public fields in the order of the API's page, null for
-/// `None`, times in RFC 3339. Comparing compares those nine. [`Debug`] shows the id
-/// and the two times, and of the other fields only whether they are there.
-///
-/// # Example
-///
-/// ```
-/// use paywithsoap::testing::TestServer;
-/// use paywithsoap::{CustomerPatch, update_customer};
-///
-/// let server = TestServer::start()?;
-/// let cfg = server.config().build()?;
-/// let patch = CustomerPatch::new().date_of_birth("1990-01-31");
-/// let customer = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch)?;
-/// assert_eq!(customer.date_of_birth.map(|date| date.year()), Some(1990));
-/// assert!(customer.raw_json().contains(r#""date_of_birth":"1990-01-31""#));
-/// println!("{}", serde_json::to_string(&customer)?);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Customer {
-    /// The Soap customer id, the one that was passed to the call.
-    pub id: String,
-    /// The id in the business's own system.
-    pub internal_id: Option<String>,
-    /// The e-mail address.
-    pub email: Option<String>,
-    /// The first name.
-    pub first_name: Option<String>,
-    /// The last name.
-    pub last_name: Option<String>,
-    /// The phone number, 10 digits where it is as documented.
-    pub phone_number: Option<String>,
-    /// The date of birth.
-    pub date_of_birth: Option<Date>,
-    /// When the customer was created.
-    pub created_at: Option<OffsetDateTime>,
-    /// When the customer was last changed.
-    pub updated_at: Option<OffsetDateTime>,
-    json: String,
-    request_id: Option<String>,
+/// Makes the struct, and all that goes through its fields.
+macro_rules! customer {
+    (
+        $(#[$meta:meta])*
+        pub struct Customer {
+            $(#[$id_doc:meta])*
+            pub id: String,
+            $($(#[$doc:meta])* pub $name:ident: Option<$type:ty>,)+
+        }
+    ) => {
+        $(#[$meta])*
+        pub struct Customer {
+            $(#[$id_doc])*
+            pub id: String,
+            $($(#[$doc])* pub $name: Option<$type>,)+
+            json: String,
+            request_id: Option<String>,
+        }
+
+        /// The fields of a response, in the order of the API's page.
+        pub(crate) const NAMES: &[&str] = &["id", $(stringify!($name)),+];
+
+        impl From<Fields<'_>> for Customer {
+            fn from(fields: Fields<'_>) -> Self {
+                Self {
+                    $($name: fields.value(stringify!($name)),)+
+                    id: fields.id.into_owned(),
+                    json: String::new(),
+                    request_id: None,
+                }
+            }
+        }
+
+        impl PartialEq for Customer {
+            fn eq(&self, other: &Self) -> bool {
+                // Not the JSON and the request id, which differ for the same customer.
+                self.id == other.id $(&& self.$name == other.$name)+
+            }
+        }
+
+        impl fmt::Debug for Customer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct("Customer")
+                    .field("id", &self.id)
+                    $(.field(stringify!($name), &self.$name.as_ref().map(Value::shown)))+
+                    .finish_non_exhaustive()
+            }
+        }
+
+        impl Serialize for Customer {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut fields = serializer.serialize_struct("Customer", NAMES.len())?;
+                fields.serialize_field("id", &self.id)?;
+                $(
+                    let text = self.$name.as_ref().map(Value::to_text).transpose();
+                    fields.serialize_field(stringify!($name), &text.map_err(S::Error::custom)?)?;
+                )+
+                fields.end()
+            }
+        }
+    };
 }
+
+customer! {
+    /// The customer as the API returned it, after the change.
+    ///
+    /// Only `id` may be relied on: the API's sister calls leave fields out. A field
+    /// that is absent, null or not of the documented form is `None` here, and as
+    /// received in [`raw_json`](Self::raw_json).
+    ///
+    /// Dates and times are of the crate [`time`] 0.3, which this crate exports.
+    ///
+    /// Serializing writes the nine public fields in the order of the API's page, null for
+    /// `None`, times in RFC 3339. Comparing compares those nine. [`Debug`] shows the id
+    /// and the two times, and of the other fields only whether they are there.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use paywithsoap::testing::TestServer;
+    /// use paywithsoap::{CustomerPatch, update_customer};
+    ///
+    /// let server = TestServer::start()?;
+    /// let cfg = server.config().build()?;
+    /// let patch = CustomerPatch::new().date_of_birth("1990-01-31");
+    /// let customer = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch)?;
+    /// assert_eq!(customer.date_of_birth.map(|date| date.year()), Some(1990));
+    /// assert!(customer.raw_json().contains(r#""date_of_birth":"1990-01-31""#));
+    /// println!("{}", serde_json::to_string(&customer)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[derive(Clone)]
+    #[non_exhaustive]
+    pub struct Customer {
+        /// The Soap customer id, the one that was passed to the call.
+        pub id: String,
+        /// The id in the business's own system.
+        pub internal_id: Option<String>,
+        /// The e-mail address.
+        pub email: Option<String>,
+        /// The first name.
+        pub first_name: Option<String>,
+        /// The last name.
+        pub last_name: Option<String>,
+        /// The phone number, 10 digits where it is as documented.
+        pub phone_number: Option<String>,
+        /// The date of birth.
+        pub date_of_birth: Option<Date>,
+        /// When the customer was created.
+        pub created_at: Option<OffsetDateTime>,
+        /// When the customer was last changed.
+        pub updated_at: Option<OffsetDateTime>,
+    }
+}
+
+impl Eq for Customer {}
 
 impl Customer {
     /// Returns the response body as received.
@@ -128,176 +192,38 @@ impl Customer {
     }
 
     /// Reads a response, which must be a JSON object with this id. Returns any other
-    /// body with the reason.
-    pub(crate) fn read(id: &str, body: Vec<u8>) -> Result<Self, (InvalidBody, Vec<u8>)> {
+    /// body with the reason, which does not quote it.
+    pub(crate) fn read(id: &str, body: Vec<u8>) -> Result<Self, (Cow<'static, str>, Vec<u8>)> {
         let json = match String::from_utf8(body) {
             Ok(json) => json,
-            Err(error) => return Err((InvalidBody::Utf8, error.into_bytes())),
+            Err(error) => return Err(("the body is not UTF-8".into(), error.into_bytes())),
         };
         let text = without_bom(&json);
-        let fields = match serde_json::from_str::<Fields<'_>>(text) {
-            Ok(fields) => fields,
-            Err(error) => {
-                // Only where, and not what: serde_json may quote the body.
-                let reason = match error.classify() {
-                    Category::Data => InvalidBody::NoCustomer,
-                    Category::Eof if text.trim().is_empty() => InvalidBody::Empty,
-                    Category::Eof => InvalidBody::Early,
-                    Category::Io | Category::Syntax => InvalidBody::Json {
-                        line: error.line(),
-                        column: error.column(),
-                    },
-                };
-                return Err((reason, json.into_bytes()));
+        let reason = match serde_json::from_str::<Fields<'_>>(text) {
+            Ok(fields) if fields.id == id => {
+                let customer = Self::from(fields);
+                return Ok(Self { json, ..customer });
             }
+            // A response to another request, kept by a proxy or a confused server, would
+            // otherwise pass for this one.
+            Ok(_) => "the body has another id than the one requested".into(),
+            // Only where, and not what: serde_json may quote the body.
+            Err(error) => match error.classify() {
+                Category::Data => "the body is not a JSON object with an id".into(),
+                Category::Eof if text.trim().is_empty() => "the body is empty".into(),
+                Category::Eof => "the body is JSON that ends too early".into(),
+                Category::Io | Category::Syntax => {
+                    let (line, column) = (error.line(), error.column());
+                    format!("the body is not JSON at line {line} column {column}").into()
+                }
+            },
         };
-        // A response to another request, kept by a proxy or a confused server, would
-        // otherwise pass for this one.
-        if fields.id != id {
-            return Err((InvalidBody::OtherId, json.into_bytes()));
-        }
-        let [
-            _,
-            internal_id,
-            email,
-            first_name,
-            last_name,
-            phone_number,
-            date_of_birth,
-            created_at,
-            updated_at,
-        ] = fields.values.map(|json| string_value(json?.get()));
-        let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
-        // RFC 3339 with any offset: Rails writes `Z`, and may be told to write others.
-        let timestamp = |text: Option<Cow<'_, str>>| OffsetDateTime::parse(&text?, &Rfc3339).ok();
-        Ok(Self {
-            id: id.into(),
-            internal_id: owned(internal_id),
-            email: owned(email),
-            first_name: owned(first_name),
-            last_name: owned(last_name),
-            phone_number: owned(phone_number),
-            date_of_birth: date_of_birth.and_then(|date| format::date_of_birth(&date).ok()),
-            created_at: timestamp(created_at),
-            updated_at: timestamp(updated_at),
-            request_id: None,
-            json,
-        })
+        Err((reason, json.into_bytes()))
     }
 
     pub(crate) fn with_request_id(mut self, request_id: Option<String>) -> Self {
         self.request_id = request_id;
         self
-    }
-}
-
-impl PartialEq for Customer {
-    fn eq(&self, other: &Self) -> bool {
-        // Not the JSON and the request id, which differ for the same customer.
-        self.id == other.id
-            && self.internal_id == other.internal_id
-            && self.email == other.email
-            && self.first_name == other.first_name
-            && self.last_name == other.last_name
-            && self.phone_number == other.phone_number
-            && self.date_of_birth == other.date_of_birth
-            && self.created_at == other.created_at
-            && self.updated_at == other.updated_at
-    }
-}
-
-impl Eq for Customer {}
-
-impl fmt::Debug for Customer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Customer");
-        shown.field("id", &self.id);
-        for (name, there) in [
-            ("internal_id", self.internal_id.is_some()),
-            ("email", self.email.is_some()),
-            ("first_name", self.first_name.is_some()),
-            ("last_name", self.last_name.is_some()),
-            ("phone_number", self.phone_number.is_some()),
-            ("date_of_birth", self.date_of_birth.is_some()),
-        ] {
-            shown.field(
-                name,
-                &format_args!("{}", if there { "Some(..)" } else { "None" }),
-            );
-        }
-        shown
-            .field("created_at", &self.created_at)
-            .field("updated_at", &self.updated_at)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Serialize for Customer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let time = |time: Option<OffsetDateTime>| {
-            time.map(|time| time.format(&Rfc3339).map_err(S::Error::custom))
-                .transpose()
-        };
-        let mut fields = serializer.serialize_struct("Customer", 9)?;
-        fields.serialize_field("id", &self.id)?;
-        fields.serialize_field("internal_id", &self.internal_id)?;
-        fields.serialize_field("email", &self.email)?;
-        fields.serialize_field("first_name", &self.first_name)?;
-        fields.serialize_field("last_name", &self.last_name)?;
-        fields.serialize_field("phone_number", &self.phone_number)?;
-        // A Date's Display is the API's own form.
-        fields.serialize_field("date_of_birth", &self.date_of_birth.map(|d| d.to_string()))?;
-        fields.serialize_field("created_at", &time(self.created_at)?)?;
-        fields.serialize_field("updated_at", &time(self.updated_at)?)?;
-        fields.end()
-    }
-}
-
-/// Why a 2xx response is not the customer. None of it quotes the response.
-#[derive(Debug)]
-pub(crate) enum InvalidBody {
-    Early,
-    Empty,
-    Json { line: usize, column: usize },
-    NoCustomer,
-    OtherId,
-    Status,
-    TooLong,
-    Truncated(Box<dyn StdError + Send + Sync>),
-    Utf8,
-}
-
-impl fmt::Display for InvalidBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Early => "the body is JSON that ends too early",
-            Self::Empty => "the body is empty",
-            Self::Json { line, column } => {
-                return write!(f, "the body is not JSON at line {line} column {column}");
-            }
-            Self::NoCustomer => "the body is not a JSON object with an id",
-            Self::OtherId => "the body has another id than the one requested",
-            Self::Status => "the status is neither 200 nor 201",
-            Self::TooLong => "the body is longer than 1 MiB",
-            Self::Truncated(_) => "the body is truncated",
-            Self::Utf8 => "the body is not UTF-8",
-        })
-    }
-}
-
-impl StdError for InvalidBody {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Truncated(cause) => Some(&**cause),
-            Self::Early
-            | Self::Empty
-            | Self::Json { .. }
-            | Self::NoCustomer
-            | Self::OtherId
-            | Self::Status
-            | Self::TooLong
-            | Self::Utf8 => None,
-        }
     }
 }
 
@@ -330,16 +256,78 @@ fn last_ten_digits(number: &str) -> String {
     digits[digits.len().saturating_sub(10)..].into()
 }
 
+/// What a field of a customer may hold.
+trait Value: Sized {
+    fn from_text(text: Cow<'_, str>) -> Option<Self>;
+
+    fn to_text(&self) -> Result<String, time::error::Format>;
+
+    /// What Debug shows of it.
+    fn shown(&self) -> &dyn fmt::Debug {
+        &Hidden
+    }
+}
+
+impl Value for String {
+    fn from_text(text: Cow<'_, str>) -> Option<Self> {
+        Some(text.into_owned())
+    }
+
+    fn to_text(&self) -> Result<String, time::error::Format> {
+        Ok(self.clone())
+    }
+}
+
+impl Value for Date {
+    fn from_text(text: Cow<'_, str>) -> Option<Self> {
+        format::date_of_birth(&text).ok()
+    }
+
+    fn to_text(&self) -> Result<String, time::error::Format> {
+        // A Date's Display is the API's own form.
+        Ok(self.to_string())
+    }
+}
+
+impl Value for OffsetDateTime {
+    fn from_text(text: Cow<'_, str>) -> Option<Self> {
+        // With any offset: Rails writes `Z`, and may be told to write others.
+        Self::parse(&text, &Rfc3339).ok()
+    }
+
+    fn to_text(&self) -> Result<String, time::error::Format> {
+        self.format(&Rfc3339)
+    }
+
+    fn shown(&self) -> &dyn fmt::Debug {
+        self
+    }
+}
+
+/// Stands for a value that Debug does not show.
+struct Hidden;
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
 /// The id of a response, and its other fields as JSON by their place in `NAMES`.
 struct Fields<'de> {
     id: Cow<'de, str>,
-    values: [Option<&'de RawValue>; 9],
+    values: [Option<&'de RawValue>; NAMES.len()],
 }
 
 impl<'de> Fields<'de> {
     /// Returns the JSON of a field, unless it is absent.
     fn get(&self, name: &str) -> Option<&'de RawValue> {
         self.values[NAMES.iter().position(|known| *known == name)?]
+    }
+
+    /// Returns the value of a field, unless it is absent or of another form.
+    fn value<T: Value>(&self, name: &str) -> Option<T> {
+        T::from_text(string_value(self.get(name)?.get())?)
     }
 }
 
@@ -359,51 +347,25 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut values = [None; 9];
+        let mut values = [None; NAMES.len()];
         let mut id: Option<Cow<'de, str>> = None;
-        while let Some(Key(place)) = map.next_key()? {
-            let Some(place) = place else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            // As JSON, since it may be anything: a number that no type holds, say.
-            let value: &RawValue = map.next_value()?;
-            // Of a repeated field the last counts, but of an id each must be the same.
-            if place != ID {
-                values[place] = Some(value);
-                continue;
-            }
-            match string_value(value.get()) {
-                Some(text) if id.as_ref().is_none_or(|id| *id == text) => id = Some(text),
-                _ => return Err(A::Error::custom("not one id")),
+        // Both as JSON, since they may be anything: a key that no str can hold, a lone
+        // surrogate say, or a number that no type holds.
+        while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            let key = string_value(key.get());
+            let place = NAMES.iter().position(|name| key.as_deref() == Some(name));
+            match place {
+                None => {}
+                // Of a repeated field the last counts, but of an id each must be the same.
+                Some(ID) => match string_value(value.get()) {
+                    Some(text) if id.as_ref().is_none_or(|id| *id == text) => id = Some(text),
+                    _ => return Err(A::Error::custom("not one id")),
+                },
+                Some(place) => values[place] = Some(value),
             }
         }
         let id = id.ok_or_else(|| A::Error::custom("no id"))?;
         Ok(Fields { id, values })
-    }
-}
-
-/// A key's place in `NAMES`, if it has one.
-struct Key(Option<usize>);
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As bytes: a key that no str can hold, a lone surrogate say, is none of ours.
-        deserializer.deserialize_bytes(KeyVisitor)
-    }
-}
-
-struct KeyVisitor;
-
-impl Visitor<'_> for KeyVisitor {
-    type Value = Key;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_bytes<E: serde::de::Error>(self, key: &[u8]) -> Result<Key, E> {
-        Ok(Key(NAMES.iter().position(|name| name.as_bytes() == key)))
     }
 }
 
@@ -417,18 +379,14 @@ fn string_value(json: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(inside))
 }
 
-/// The fields of a response, in the order of the API's page.
-pub(crate) const NAMES: [&str; 9] = [
-    "id",
-    "internal_id",
-    "email",
-    "first_name",
-    "last_name",
-    "phone_number",
-    "date_of_birth",
-    "created_at",
-    "updated_at",
-];
-
 /// The place of `id` in `NAMES`.
 const ID: usize = 0;
+
+/// Every field that a patch can set is in the response, or this does not compile.
+macro_rules! check_fields {
+    ($($(#[$doc:meta])* $variant:ident $name:ident: $check:ident,)+) => {
+        const _: fn(&Customer) = |customer| { $(let _ = &customer.$name;)+ };
+    };
+}
+
+with_fields!(check_fields);

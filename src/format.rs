@@ -90,35 +90,83 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The fields that the API can change, in the order of its page.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) enum Field {
-    Email,
-    FirstName,
-    LastName,
-    PhoneNumber,
-    DateOfBirth,
+/// Hands the fields that the API can change to a macro, in the order of its page: the
+/// one list of them. Each has its setter's documentation, its variant of [`Field`], its
+/// name and its check.
+macro_rules! with_fields {
+    ($macro:ident) => {
+        $macro! {
+            /// Sets the e-mail address, which must be unique within the business.
+            ///
+            /// The format is a [valid e-mail address] of the HTML Living Standard, the same as
+            /// Ruby's `URI::MailTo::EMAIL_REGEXP`, of at most 254 bytes (RFC 5321). It is
+            /// neither trimmed nor lower-cased.
+            ///
+            /// [valid e-mail address]: https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address
+            Email email: email,
+
+            /// Sets the first name.
+            ///
+            /// The format is 1 to 255 characters, at least one of them visible: neither white
+            /// space nor of Unicode's `Default_Ignorable_Code_Point`. There is no control
+            /// character, line separator or U+FFFD. It is not trimmed.
+            FirstName first_name: name,
+
+            /// Sets the last name, of the format of [`first_name`](Self::first_name).
+            LastName last_name: name,
+
+            /// Sets the phone number, which must be unique within the business.
+            ///
+            /// The format is exactly 10 ASCII digits, without country code, as the API
+            /// documents it. Area codes are not looked at: the API's own examples break the
+            /// rules of the North American Numbering Plan.
+            PhoneNumber phone_number: phone_number,
+
+            /// Sets the date of birth.
+            ///
+            /// The format is a valid calendar date as `YYYY-MM-DD`, years 0001 to 9999. Whether
+            /// the date is plausible is not looked at.
+            DateOfBirth date_of_birth: date_of_birth,
+        }
+    };
 }
 
-impl Field {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Email,
-        Self::FirstName,
-        Self::LastName,
-        Self::PhoneNumber,
-        Self::DateOfBirth,
-    ];
+pub(crate) use with_fields;
 
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::FirstName => "first_name",
-            Self::LastName => "last_name",
-            Self::PhoneNumber => "phone_number",
-            Self::DateOfBirth => "date_of_birth",
+macro_rules! field {
+    ($($(#[$doc:meta])* $variant:ident $name:ident: $check:ident,)+) => {
+        /// A field that the API can change.
+        #[derive(Clone, Copy, Eq, PartialEq)]
+        pub(crate) enum Field {
+            $($variant),+
         }
-    }
 
+        impl Field {
+            pub(crate) const ALL: [Self; [$(stringify!($name)),+].len()] = [$(Self::$variant),+];
+
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($name)),+
+                }
+            }
+
+            /// Returns the value if it has the field's format.
+            pub(crate) fn check(self, value: String) -> Result<String, Violation> {
+                let rule = match self {
+                    $(Self::$variant => $check(&value).err()),+
+                };
+                match rule {
+                    None => Ok(value),
+                    Some(rule) => Err(Violation::new(self.name(), rule)),
+                }
+            }
+        }
+    };
+}
+
+with_fields!(field);
+
+impl Field {
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
@@ -132,32 +180,6 @@ impl Field {
         Self::ALL
             .into_iter()
             .find(|field| letters(field.name()).eq(letters(name)))
-    }
-
-    /// What to say of a value that is no string.
-    pub(crate) fn expected_string(self) -> &'static str {
-        match self {
-            Self::Email => "email must be a string",
-            Self::FirstName => "first_name must be a string",
-            Self::LastName => "last_name must be a string",
-            // Without quotes, one is a number in JSON, the other a date in TOML.
-            Self::PhoneNumber => r#"phone_number must be a string in quotes, like "5551234567""#,
-            Self::DateOfBirth => r#"date_of_birth must be a string in quotes, like "1990-01-31""#,
-        }
-    }
-
-    /// Returns the value if it has the field's format.
-    pub(crate) fn check(self, value: String) -> Result<String, Violation> {
-        let checked = match self {
-            Self::Email => email(&value),
-            Self::FirstName | Self::LastName => name(&value),
-            Self::PhoneNumber => phone_number(&value),
-            Self::DateOfBirth => date_of_birth(&value).map(drop),
-        };
-        match checked {
-            Ok(()) => Ok(value),
-            Err(rule) => Err(Violation::new(self.name(), rule)),
-        }
     }
 }
 

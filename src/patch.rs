@@ -5,10 +5,10 @@ use std::fmt;
 use serde::de::{
     self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor,
 };
-use serde::ser::{Serialize, Serializer};
+use serde::ser::Serializer;
 
 use crate::error::Error;
-use crate::format::{Field, NUMBER_KEY, Violation};
+use crate::format::{Field, NUMBER_KEY, Violation, with_fields};
 
 /// The fields of a customer to change, each checked as it is set.
 ///
@@ -35,15 +35,23 @@ use crate::format::{Field, NUMBER_KEY, Violation};
 #[derive(Clone, Default, Eq, PartialEq)]
 #[must_use]
 pub struct CustomerPatch {
-    email: Slot,
-    first_name: Slot,
-    last_name: Slot,
-    phone_number: Slot,
-    date_of_birth: Slot,
+    /// By the fields' places in `Field::ALL`.
+    slots: [Slot; Field::ALL.len()],
 }
 
 /// Nothing, a checked value, or what is wrong with it.
 type Slot = Option<Result<String, Violation>>;
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $variant:ident $name:ident: $check:ident,)+) => {
+        $(
+            $(#[$doc])*
+            pub fn $name(self, $name: impl Into<String>) -> Self {
+                self.set(Field::$variant, $name.into())
+            }
+        )+
+    };
+}
 
 impl CustomerPatch {
     /// Returns a patch that sets no field.
@@ -51,53 +59,13 @@ impl CustomerPatch {
         Self::default()
     }
 
-    /// Sets the e-mail address, which must be unique within the business.
-    ///
-    /// The format is a [valid e-mail address] of the HTML Living Standard, the same as
-    /// Ruby's `URI::MailTo::EMAIL_REGEXP`, of at most 254 bytes (RFC 5321). It is
-    /// neither trimmed nor lower-cased.
-    ///
-    /// [valid e-mail address]: https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address
-    pub fn email(self, email: impl Into<String>) -> Self {
-        self.set(Field::Email, email.into())
-    }
-
-    /// Sets the first name.
-    ///
-    /// The format is 1 to 255 characters, at least one of them visible: neither white
-    /// space nor of Unicode's `Default_Ignorable_Code_Point`. There is no control
-    /// character, line separator or U+FFFD. It is not trimmed.
-    pub fn first_name(self, name: impl Into<String>) -> Self {
-        self.set(Field::FirstName, name.into())
-    }
-
-    /// Sets the last name, of the format of [`first_name`](Self::first_name).
-    pub fn last_name(self, name: impl Into<String>) -> Self {
-        self.set(Field::LastName, name.into())
-    }
-
-    /// Sets the phone number, which must be unique within the business.
-    ///
-    /// The format is exactly 10 ASCII digits, without country code, as the API
-    /// documents it. Area codes are not looked at: the API's own examples break the
-    /// rules of the North American Numbering Plan.
-    pub fn phone_number(self, number: impl Into<String>) -> Self {
-        self.set(Field::PhoneNumber, number.into())
-    }
-
-    /// Sets the date of birth.
-    ///
-    /// The format is a valid calendar date as `YYYY-MM-DD`, years 0001 to 9999. Whether
-    /// the date is plausible is not looked at.
-    pub fn date_of_birth(self, date: impl Into<String>) -> Self {
-        self.set(Field::DateOfBirth, date.into())
-    }
+    with_fields!(setters);
 
     /// Returns whether no field is set, which the API rejects. A field that is set to a
     /// malformed value is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slots().all(|(_, slot)| slot.is_none())
+        self.slots.iter().all(Option::is_none)
     }
 
     /// Checks what [`update_customer`](crate::update_customer) would reject, without
@@ -126,15 +94,19 @@ impl CustomerPatch {
         if self.is_empty() {
             return Err(vec![Violation::new("patch", "must set at least one field")]);
         }
-        let violations: Vec<_> = self
-            .slots()
-            .filter_map(|(_, slot)| slot.as_ref()?.as_ref().err().cloned())
+        let slots = self.slots.iter().flatten();
+        let violations: Vec<_> = slots
+            .filter_map(|slot| slot.as_ref().err().cloned())
             .collect();
         if !violations.is_empty() {
             return Err(violations);
         }
         // The one way to JSON: an unchecked value cannot be sent.
-        Ok(serde_json::to_string(&Body(self)).expect("strings under string keys are always JSON"))
+        let values = self.values().map(|(field, value)| (field.name(), value));
+        let mut json = Vec::new();
+        let written = serde_json::Serializer::new(&mut json).collect_map(values);
+        written.expect("strings under string keys are always JSON");
+        Ok(String::from_utf8(json).expect("JSON is UTF-8"))
     }
 
     /// Returns the fields that are set to a checked value, in field order.
@@ -144,29 +116,12 @@ impl CustomerPatch {
     }
 
     fn slots(&self) -> impl Iterator<Item = (Field, &Slot)> {
-        [
-            (Field::Email, &self.email),
-            (Field::FirstName, &self.first_name),
-            (Field::LastName, &self.last_name),
-            (Field::PhoneNumber, &self.phone_number),
-            (Field::DateOfBirth, &self.date_of_birth),
-        ]
-        .into_iter()
+        Field::ALL.into_iter().zip(&self.slots)
     }
 
     fn set(mut self, field: Field, value: String) -> Self {
-        *self.slot(field) = Some(field.check(value));
+        self.slots[field as usize] = Some(field.check(value));
         self
-    }
-
-    fn slot(&mut self, field: Field) -> &mut Slot {
-        match field {
-            Field::Email => &mut self.email,
-            Field::FirstName => &mut self.first_name,
-            Field::LastName => &mut self.last_name,
-            Field::PhoneNumber => &mut self.phone_number,
-            Field::DateOfBirth => &mut self.date_of_birth,
-        }
     }
 }
 
@@ -176,14 +131,10 @@ impl fmt::Debug for CustomerPatch {
         let mut shown = f.debug_struct("CustomerPatch");
         for (field, slot) in self.slots() {
             match slot {
-                None => {}
-                Some(Ok(_)) => {
-                    shown.field(field.name(), &format_args!(".."));
-                }
-                Some(Err(violation)) => {
-                    shown.field(field.name(), violation);
-                }
-            }
+                None => &mut shown,
+                Some(Ok(_)) => shown.field(field.name(), &format_args!("..")),
+                Some(Err(violation)) => shown.field(field.name(), violation),
+            };
         }
         shown.finish()
     }
@@ -191,16 +142,7 @@ impl fmt::Debug for CustomerPatch {
 
 impl<'de> Deserialize<'de> for CustomerPatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PatchVisitor(NO_MAP))
-    }
-}
-
-/// The values of a patch that was checked, as JSON.
-struct Body<'a>(&'a CustomerPatch);
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.values().map(|(field, value)| (field.name(), value)))
+        deserializer.deserialize_any(PatchVisitor(Wanted::Patch))
     }
 }
 
@@ -212,48 +154,70 @@ impl Serialize for Body<'_> {
 // a message would then name the place where the document ends, and not the place
 // of the value that is wrong.
 
-/// Reads the map of fields, or fails with this message.
-struct PatchVisitor(&'static str);
+/// Reads the map of fields.
+struct PatchVisitor(Wanted);
 
-/// Reads a string, or fails with this message.
+/// Reads a key, or the value of a field.
 #[derive(Clone, Copy)]
-struct Text(&'static str);
+struct Text(Wanted);
+
+#[derive(Clone, Copy)]
+enum Wanted {
+    Key,
+    Patch,
+    Value(Field),
+}
+
+impl Wanted {
+    /// The error for anything else.
+    fn error<E: de::Error>(self, is_null: bool) -> E {
+        let field = match self {
+            Self::Key => {
+                let names = Field::ALL.map(Field::name).join(", ");
+                return E::custom(format_args!("a key must be one of {names}"));
+            }
+            Self::Patch => return E::custom("a patch must be a map of customer fields to strings"),
+            Self::Value(field) => field,
+        };
+        let more = match field {
+            _ if is_null => ", and not null: leave the field out to keep its value",
+            // Without quotes, one is a number in JSON, the other a date in TOML.
+            Field::PhoneNumber => r#" in quotes, like "5551234567""#,
+            Field::DateOfBirth => r#" in quotes, like "1990-01-31""#,
+            Field::Email | Field::FirstName | Field::LastName => "",
+        };
+        E::custom(format_args!("{} must be a string{more}", field.name()))
+    }
+}
 
 macro_rules! reject {
     ($($visit:ident: $type:ty),+) => {
         $(fn $visit<E: de::Error>(self, _: $type) -> Result<Self::Value, E> {
-            Err(E::custom(self.0))
+            Err(self.0.error(false))
         })+
 
         fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
-            Err(E::custom(self.0))
+            Err(self.0.error(true))
         }
 
         fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-            Err(E::custom(self.0))
+            Err(self.0.error(true))
         }
 
         fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
             inner.deserialize_any(self)
         }
 
-        fn visit_newtype_struct<D: Deserializer<'de>>(
-            self,
-            inner: D,
-        ) -> Result<Self::Value, D::Error> {
-            inner.deserialize_any(self)
-        }
-
         fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-            Err(de::Error::custom(self.0))
+            Err(self.0.error(false))
         }
 
         fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-            Err(de::Error::custom(self.0))
+            Err(self.0.error(false))
         }
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.0)
+            f.write_str("a map of strings")
         }
     };
 }
@@ -263,21 +227,24 @@ impl<'de> Visitor<'de> for PatchVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CustomerPatch, A::Error> {
         let mut patch = CustomerPatch::new();
-        while let Some(key) = map.next_key_seed(Text(UNKNOWN_KEY))? {
-            let field = Field::from_name(&key).ok_or_else(|| {
+        while let Some(key) = map.next_key_seed(Text(Wanted::Key))? {
+            let Some(field) = Field::from_name(&key) else {
                 // For its writer, the document was a number, and has no key.
-                let is_number = key == NUMBER_KEY;
-                de::Error::custom(if is_number { NO_MAP } else { UNKNOWN_KEY })
-            })?;
+                let wanted = if key == NUMBER_KEY {
+                    Wanted::Patch
+                } else {
+                    Wanted::Key
+                };
+                return Err(wanted.error(false));
+            };
             // Which of the two was meant cannot be told.
-            if patch.slot(field).is_some() {
+            if patch.slots[field as usize].is_some() {
                 return Err(de::Error::custom(format_args!(
                     "{} is set twice",
                     field.name()
                 )));
             }
-            let value = map.next_value_seed(Text(field.expected_string()))?;
-            patch = patch.set(field, value);
+            patch = patch.set(field, map.next_value_seed(Text(Wanted::Value(field)))?);
         }
         Ok(patch)
     }
@@ -308,7 +275,7 @@ impl<'de> Visitor<'de> for Text {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<String, A::Error> {
-        Err(de::Error::custom(self.0))
+        Err(self.0.error(false))
     }
 
     reject! {
@@ -316,7 +283,3 @@ impl<'de> Visitor<'de> for Text {
         visit_f64: f64, visit_char: char, visit_bytes: &[u8]
     }
 }
-
-const NO_MAP: &str = "a patch must be a map of customer fields to strings";
-const UNKNOWN_KEY: &str =
-    "a key must be one of email, first_name, last_name, phone_number, date_of_birth";

@@ -1,12 +1,14 @@
 //! The call: validate, send, retry, return.
 
+use std::error::Error as StdError;
+use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
-use crate::customer::{Customer, InvalidBody};
+use crate::customer::Customer;
 use crate::error::{Error, ErrorResponse, Outcome};
-use crate::exchange::{self, MAX_BODY_SIZE, Response};
+use crate::exchange::{self, Cause, MAX_BODY_SIZE, Response};
 use crate::format::{self, Violation};
 use crate::patch::CustomerPatch;
 use crate::redact::Sent;
@@ -179,23 +181,36 @@ fn try_once(
 
 /// The customer in a response of 2xx.
 fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
-    let reason = match response.truncated.take() {
-        Some(cause) => InvalidBody::Truncated(cause),
-        None if response.body.len() > MAX_BODY_SIZE => InvalidBody::TooLong,
+    let cause: Cause = match response.truncated.take() {
+        Some(cause) => Box::new(TruncatedBody(cause)),
+        None if response.body.len() > MAX_BODY_SIZE => "the body is longer than 1 MiB".into(),
         // 202, say, promises that somebody will look at it.
-        None if !matches!(response.status, 200 | 201) => InvalidBody::Status,
+        None if !matches!(response.status, 200 | 201) => "the status is neither 200 nor 201".into(),
         None => match Customer::read(id, std::mem::take(&mut response.body)) {
             Ok(customer) => return Ok(customer.with_request_id(response.request_id)),
             Err((reason, body)) => {
                 response.body = body;
-                reason
+                reason.into()
             }
         },
     };
-    Err(Error::invalid_response(
-        Box::new(reason),
-        error_response(response),
-    ))
+    Err(Error::invalid_response(cause, error_response(response)))
+}
+
+/// A 2xx response of which only a part came.
+#[derive(Debug)]
+struct TruncatedBody(Cause);
+
+impl fmt::Display for TruncatedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body is truncated")
+    }
+}
+
+impl StdError for TruncatedBody {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0)
+    }
 }
 
 /// What an error keeps of a response.

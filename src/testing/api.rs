@@ -12,7 +12,7 @@ use time::{Duration, OffsetDateTime, UtcOffset};
 use super::Request;
 use super::http::Response;
 use crate::customer::NAMES;
-use crate::format;
+use crate::format::Field;
 
 /// The only key that is accepted.
 pub(super) const API_KEY: &str = "test-key-8Jw2cQe5Zr";
@@ -92,17 +92,13 @@ impl Api {
         }
         // The first problem alone, as the API's error body has room for one.
         for (name, value) in patch {
-            let (label, checked) = match name.as_str() {
-                "email" => ("Email", format::email(value)),
-                "first_name" => ("First name", format::name(value)),
-                "last_name" => ("Last name", format::name(value)),
-                "phone_number" => ("Phone number", format::phone_number(value)),
-                "date_of_birth" => ("Date of birth", format::date_of_birth(value).map(drop)),
-                _ => return Err(Response::error(422, "Unrecognized field", None)),
+            let Some(field) = Field::from_name(name) else {
+                return Err(Response::error(422, "Unrecognized field", None));
             };
-            if let Err(rule) = checked {
+            let label = label(name);
+            if let Err(violation) = field.check(value.clone()) {
                 let error = format!("{label} is invalid");
-                return Err(Response::error(422, &error, Some(rule)));
+                return Err(Response::error(422, &error, Some(violation.rule())));
             }
             if UNIQUE.contains(&name.as_str()) && self.is_taken(id, name, value) {
                 let error = format!("{label} has already been taken");
@@ -142,6 +138,12 @@ impl Api {
         let key = |name| Some(unique_key(name, customer?.get(name)?.as_str()?));
         UNIQUE.into_iter().filter_map(key).collect()
     }
+}
+
+/// A field as Rails' messages name it: `Phone number` for `phone_number`.
+fn label(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    first.to_ascii_uppercase() + &rest.replace('_', " ")
 }
 
 /// What two customers with the same value of a field have in common. To most

@@ -247,7 +247,8 @@ fn reads_as_a_flattened_field() {
     let error = serde_json::from_str::<Job>(r#"{"id":"cus_1","email":null}"#);
     assert_eq!(
         error.err().unwrap().to_string(),
-        "email must be a string at line 1 column 27"
+        "email must be a string, and not null: leave the field out to keep its value \
+         at line 1 column 27"
     );
 }
 
@@ -292,7 +293,14 @@ fn rejects_all_but_maps_of_strings() {
             r#"{"date_of_birth":"1","date_of_birth":1}"#,
             "date_of_birth is set twice",
         ),
-        (r#"{"email":null}"#, "email must be a string"),
+        (
+            r#"{"email":null}"#,
+            "email must be a string, and not null: leave the field out to keep its value",
+        ),
+        (
+            r#"{"phone_number":null}"#,
+            "phone_number must be a string, and not null: leave the field out to keep its value",
+        ),
         (r#"{"first_name":true}"#, "first_name must be a string"),
         (r#"{"last_name":["S3CRET"]}"#, "last_name must be a string"),
         (
@@ -393,7 +401,10 @@ fn rejects_values_unknown_to_json() {
     assert_eq!(in_field(u128::MAX), "email must be a string");
     assert_eq!(in_field(1.5_f32), "email must be a string");
     assert_eq!(in_field(f64::NAN), "email must be a string");
-    assert_eq!(in_field(()), "email must be a string");
+    assert_eq!(
+        in_field(()),
+        "email must be a string, and not null: leave the field out to keep its value"
+    );
     assert_eq!(in_field(7_i8), "email must be a string");
     assert_eq!(in_field(vec!["S3CRET"]), "email must be a string");
 
