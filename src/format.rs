@@ -153,6 +153,7 @@ macro_rules! field {
             /// Returns the value if it has the field's format.
             pub(crate) fn check(self, value: String) -> Result<String, Violation> {
                 let rule = match self {
+                    _ if value.is_empty() => Some(EMPTY),
                     $(Self::$variant => $check(&value).err()),+
                 };
                 match rule {
@@ -202,33 +203,55 @@ pub(crate) fn has_shape(value: &str, shape: &str) -> bool {
     value.len() == shape.len() && value.bytes().zip(shape.bytes()).all(is_like)
 }
 
+/// Whether a text starts with another, in any case.
+pub(crate) fn starts_with(text: &str, start: &str) -> bool {
+    let head = text.get(..start.len());
+    head.is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+const EMPTY: Rule = "must not be empty: leave the field out to keep its value";
 pub(crate) const NOT_UTF8: Rule = "must be UTF-8";
+
+/// What to say first of a value that is wrong: what was pasted along with it.
+pub(crate) fn check_bare(value: &str) -> Result<(), Rule> {
+    const QUOTES: &[char] = &['"', '\'', '`', '‘', '’', '“', '”'];
+    if value.is_empty() {
+        Err("must not be empty")
+    } else if value.trim().len() < value.len() {
+        Err("must be the bare value: drop the white space or line break around it")
+    } else if value.starts_with('\u{FEFF}') {
+        Err("must be the bare value: drop the byte order mark before it")
+    } else if value.len() > 1 && value.starts_with(QUOTES) && value.ends_with(QUOTES) {
+        Err("must be the bare value: drop the quotes around it")
+    } else {
+        Ok(())
+    }
+}
 
 /// A customer's id: `cus_` and 1 to 128 ASCII letters or digits.
 ///
 /// Ids are 32 characters after the prefix today. Nothing promises that, so a
 /// longer one passes; what a URL path would read differently does not.
 pub(crate) fn id(value: &str) -> Result<(), Rule> {
-    let Some(rest) = value.strip_prefix("cus_") else {
-        return Err(if value.trim().starts_with("cus_") {
-            "must be the bare customer id: drop the white space around it"
-        } else if value.contains(['{', '}', '$']) {
-            // `{id}` stands in the URL of the API's page; `$ID` is a shell's.
-            "must be a customer id, `cus_` and 1 to 128 letters or digits: \
-             this is a template with nothing filled in"
-        } else {
-            "must be the Soap customer id, `cus_` and 1 to 128 letters or digits; \
-             an internal_id is not one"
-        });
-    };
-    if !(1..=128).contains(&rest.len()) || !rest.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Err(if value.trim().len() < value.len() {
-            "must be the bare customer id: drop the white space around it"
-        } else {
-            "must be `cus_` and 1 to 128 ASCII letters or digits"
-        });
+    let rest = value.strip_prefix("cus_").unwrap_or_default();
+    if (1..=128).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Ok(());
     }
-    Ok(())
+    check_bare(value)?;
+    Err(if value.starts_with("cus_") {
+        "must be `cus_` and 1 to 128 ASCII letters or digits"
+    } else if value
+        .trim_start_matches(['{', '<', '[', '('])
+        .starts_with("cus_")
+    {
+        "must be the bare value: drop the brackets around it"
+    } else if value.contains(['{', '}', '$']) {
+        // `{id}` stands in the URL of the API's page; `$ID` is a shell's.
+        "must be a customer id: this is a template with nothing filled in"
+    } else {
+        "must be the Soap customer id, `cus_` and 1 to 128 letters or digits; \
+         an internal_id is not one"
+    })
 }
 
 /// An e-mail address by the grammar of the HTML Living Standard, at most 254
@@ -242,55 +265,52 @@ pub(crate) fn email(value: &str) -> Result<(), Rule> {
     if value.len() > 254 {
         return Err("must be at most 254 bytes long");
     }
-    let valid = value.split_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty()
-            && local
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&b))
-            && domain.split('.').all(is_label)
-    });
-    if valid {
-        Ok(())
-    } else {
-        Err(email_hint(value))
+    let is_local = |b: u8| b.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&b);
+    match value.split_once('@') {
+        Some((local, domain))
+            if !local.is_empty()
+                && local.bytes().all(is_local)
+                && domain.split('.').all(is_label) =>
+        {
+            Ok(())
+        }
+        _ => check_bare(value).and_then(|()| Err(email_hint(value))),
     }
 }
 
 fn email_hint(value: &str) -> Rule {
-    if value.is_empty() {
-        "must not be empty: leave the field out to keep the address as it is"
-    } else if value.trim().len() < value.len() {
-        "must be a bare e-mail address: drop the white space around it"
-    } else if value.starts_with("mailto:") {
-        "must be a bare e-mail address: drop `mailto:`"
-    } else if value.contains(['<', '>']) {
-        "must be a bare e-mail address: drop the name and the angle brackets"
-    } else if value.contains([',', ';']) {
-        "must be one e-mail address: no list, and no comma or semicolon"
-    } else {
-        match value.rsplit_once('@') {
-            None => "must be an e-mail address, like customer@example.com: there is no `@`",
-            Some((_, domain)) if !domain.is_ascii() => {
-                "must have a domain in ASCII: use its xn-- form"
-            }
-            Some((local, _)) if !local.is_ascii() => "must be ASCII before the `@`",
-            Some(_) => {
-                "must be an e-mail address as HTML defines it, like customer@example.com: \
-                 no quotes, spaces, brackets, second `@` or empty part of the domain"
-            }
+    match value.rsplit_once('@') {
+        _ if starts_with(value, "mailto:") => {
+            "must be a bare e-mail address: drop `mailto:` and any `?` part, and decode each %XX"
+        }
+        _ if value.contains(['<', '>']) => {
+            "must be a bare e-mail address: drop the name and the angle brackets"
+        }
+        _ if value.contains([',', ';']) => {
+            "must be one e-mail address, without comma and semicolon: is a dot meant?"
+        }
+        None => "must be an e-mail address, like customer@example.com: there is no `@`",
+        Some((_, domain)) if !domain.is_ascii() => {
+            "must have a domain in ASCII: check it for dashes, quotes and look-alike letters, \
+             else use its xn-- form by IDNA 2008"
+        }
+        Some((local, _)) if !local.is_ascii() => "must be ASCII before the `@`",
+        Some(_) => {
+            "must be an e-mail address as HTML defines it, like customer@example.com: no space, \
+             quote, bracket, colon or second `@`, and no empty part; in the domain no `_` or other \
+             sign, no hyphen at the edge of a part, and no part over 63 bytes"
         }
     }
 }
 
 /// A label of a host name: letters, digits and inner hyphens, at most 63.
 pub(crate) fn is_label(label: &str) -> bool {
+    let is_inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     // RFC 1035, 2.3.4; HTML's pattern for e-mail addresses has the same limit.
     (1..=63).contains(&label.len())
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && label.bytes().all(is_inner)
 }
 
 /// Exactly 10 ASCII digits, as the API's page has it.
@@ -301,21 +321,28 @@ pub(crate) fn phone_number(value: &str) -> Result<(), Rule> {
     if has_shape(value, "0000000000") {
         return Ok(());
     }
-    // From here on the number is wrong, and only the hint is still to be found.
+    check_bare(value)?;
     let digits: String = value.chars().filter(char::is_ascii_digit).collect();
-    let is_number_char = |c: char| c.is_ascii_digit() || " +-.()".contains(c);
-    Err(if value.is_empty() {
-        "must not be empty: leave the field out to keep the number as it is"
-    } else if value.chars().all(is_number_char) && digits.len() == 11 && digits.starts_with('1') {
+    let code = digits.len().saturating_sub(10);
+    // Between groups alone: in other places a point is a decimal one, and the digits
+    // alone would be another number.
+    let mut seen = 0;
+    let is_grouped = value.chars().all(|c| {
+        seen += usize::from(c.is_ascii_digit());
+        let is_edge = [0, code, code + 3, code + 6, code + 10].contains(&seen);
+        c.is_ascii_digit() || is_edge && " +-.()".contains(c)
+    });
+    let is_american = is_grouped && digits.len() == 11 && digits.starts_with('1');
+    Err(if is_american {
         "must be exactly 10 digits: drop the country code, and write the digits alone"
     } else if value.starts_with('+') || value.starts_with("00") {
-        "must be exactly 10 digits without a country code"
-    } else if digits.len() == 10 {
+        "must be exactly 10 digits: of country codes only +1 can be dropped"
+    } else if is_grouped && digits.len() == 10 {
         "must be exactly 10 digits: write the digits alone, with nothing between or around them"
-    } else if value.chars().any(|c| c.is_numeric() && !c.is_ascii()) {
-        "must be exactly 10 digits, of 0 to 9"
+    } else if value.ends_with(".0") {
+        "must be exactly 10 digits: drop the `.0`, and see whether a zero at the front is lost"
     } else {
-        "must be exactly 10 digits, like 5551234567"
+        "must be exactly 10 digits of 0 to 9, like 5551234567"
     })
 }
 
@@ -324,51 +351,46 @@ pub(crate) fn phone_number(value: &str) -> Result<(), Rule> {
 /// Strict for a reason: a Rails date column turns `1990-02-30` into NULL and
 /// `01/02/1990` into the 1st of February, and responds with 200. No clock is read.
 pub(crate) fn date_of_birth(value: &str) -> Result<Date, Rule> {
-    // Not time's own parsers: they take signs, spaces and other digits as well.
-    if !has_shape(value, "0000-00-00") {
-        return Err(date_hint(value));
+    match calendar_date(value) {
+        Some(date) if date.year() > 0 => Ok(date),
+        // The calendar has none, and databases write it for "no date".
+        Some(_) => Err("must have a year from 0001 to 9999"),
+        None if has_shape(value, "0000-00-00") => Err(NO_DATE),
+        None => check_bare(value).and_then(|()| Err(date_hint(value))),
     }
-    let bytes = value.as_bytes();
-    let number = |range: std::ops::Range<usize>| {
-        bytes[range]
-            .iter()
-            .fold(0_u16, |n, digit| n * 10 + u16::from(digit - b'0'))
-    };
-    let (year, month, day) = (number(0..4), number(5..7), number(8..10));
-    // The calendar has none, and databases write it for "no date".
-    if year == 0 {
-        return Err("must have a year from 0001 to 9999");
-    }
-    u8::try_from(month)
-        .ok()
-        .and_then(|month| Month::try_from(month).ok())
-        .zip(u8::try_from(day).ok())
-        .and_then(|(month, day)| Date::from_calendar_date(year.into(), month, day).ok())
-        .ok_or(
-            "must be a valid calendar date: there is no such month, or the month has no such day",
-        )
+}
+
+/// The date that a value of exactly `YYYY-MM-DD` stands for, if there is one.
+fn calendar_date(value: &str) -> Option<Date> {
+    // Not by time's own parsers: they take signs, spaces and other digits as well.
+    let is_written = has_shape(value, "0000-00-00");
+    let [year, month, day] = is_written.then(|| [&value[..4], &value[5..7], &value[8..]])?;
+    let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
+    Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()
 }
 
 fn date_hint(value: &str) -> Rule {
-    if value.is_empty() {
-        "must not be empty: leave the field out to keep the date as it is"
-    } else if value.trim().len() < value.len() {
-        "must be written YYYY-MM-DD: drop the white space around it"
-    } else if value.len() > 10
-        // Of more than ten bytes only: of exactly ten, the check would ask for
-        // this hint again, without end.
-        && value
-            .get(..10)
-            .is_some_and(|day| date_of_birth(day).is_ok())
+    if let Some((day, time)) = value.split_at_checked(10)
+        && calendar_date(day).is_some()
+        && let Some(time) = time.strip_prefix(['T', 't', ' '])
     {
-        "must be written YYYY-MM-DD: drop what follows the day, such as a time"
-    } else if value.contains(['/', '.']) {
-        "must be written YYYY-MM-DD, year first and with hyphens: \
-         02/03/1990 means two different days"
-    } else if value.contains(['\u{2010}', '\u{2011}', '\u{2013}', '\u{2212}']) {
-        "must be written YYYY-MM-DD with the plain hyphen `-`"
-    } else if has_shape(value, "00000000") {
-        "must be written YYYY-MM-DD: put hyphens between year, month and day"
+        // SheetJS in Berlin writes `1990-01-01T23:00:00.000Z` for 1990-01-02.
+        let clock = time.split(['Z', 'z', '+', '-', ' ']).next();
+        return if clock.is_some_and(|clock| clock.bytes().all(|b| b"0:.".contains(&b))) {
+            "must be written YYYY-MM-DD: drop the time that follows the day"
+        } else {
+            "must be written YYYY-MM-DD: look up the day, since a time zone may have moved it"
+        };
+    }
+    // Word processors make others of hyphens.
+    let is_hyphen = |c| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+    let digits = value.replace(is_hyphen, "");
+    if value.contains(['/', '.']) {
+        "must be written YYYY-MM-DD, year first: 02/03/1990 means two different days"
+    } else if has_shape(&digits, "00000000")
+        && calendar_date(&[&digits[..4], &digits[4..6], &digits[6..]].join("-")).is_some()
+    {
+        "must be written YYYY-MM-DD, with two plain hyphens `-`"
     } else {
         "must be a date written YYYY-MM-DD, like 1990-01-31"
     }
@@ -379,23 +401,23 @@ fn date_hint(value: &str) -> Rule {
 pub(crate) fn name(value: &str) -> Result<(), Rule> {
     // What a string column of Rails holds on MySQL. Characters, as databases count.
     if value.chars().count() > 255 {
-        return Err("must be at most 255 characters long");
+        Err("must be at most 255 characters long")
+    } else if value.contains('\u{FFFD}') {
+        // It shows that the name is lost already: stored, nobody could restore it.
+        Err("must not contain U+FFFD, the mark of a failed decoding: \
+             read its source in its own encoding, often Windows-1252")
+    } else if value.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+        Err("must not contain a control character or line break")
+    } else if value.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
+        Err("must contain at least one visible character: \
+             leave the field out to keep the name as it is")
+    } else {
+        Ok(())
     }
-    // It shows that the name is lost already: stored, nobody could restore it.
-    if value.contains('\u{FFFD}') {
-        return Err(
-            "must not contain U+FFFD, the mark of a failed decoding: read its source as UTF-8",
-        );
-    }
-    if value.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
-        return Err("must not contain a control character or line break");
-    }
-    if value.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
-        return Err("must contain at least one visible character: \
-                    leave the field out to keep the name as it is");
-    }
-    Ok(())
 }
+
+const NO_DATE: Rule =
+    "must be a valid calendar date: there is no such month, or the month has no such day";
 
 /// Whether nothing is seen of a character. U+2800 is the braille pattern without
 /// dots, which Unicode has among the symbols.
@@ -418,33 +440,30 @@ const DEFAULT_IGNORABLE: [RangeInclusive<char>; 17] = [
 
 /// An API key: 1 to 8192 visible ASCII characters, without `Bearer `.
 pub(crate) fn api_key(value: &str) -> Result<(), Rule> {
-    if value.is_empty() {
-        return Err("must not be empty");
-    }
     // Before the space in it is complained of, which says less.
-    if value
-        .get(..7)
-        .is_some_and(|s| s.eq_ignore_ascii_case("bearer "))
-    {
-        return Err("must be the bare key: drop `Bearer `, which the client adds itself");
+    if starts_with(value, "bearer ") {
+        return Err("must be the bare key: drop `Bearer `, which `auth_scheme` decides on");
     }
+    check_bare(value)?;
     // Servers limit a header line: Apache and nginx to 8 KiB.
     if value.len() > 8192 {
-        return Err("must be at most 8192 bytes long");
+        Err("must be at most 8192 bytes long")
+    } else if !is_visible(value) {
+        Err("must be visible ASCII characters only: no space, control or other character")
+    } else {
+        Ok(())
     }
-    if value.trim().len() < value.len() {
-        return Err("must be the bare key: drop the white space or line break around it");
-    }
-    if !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
-        return Err("must be visible ASCII characters only: no space, control or other character");
-    }
-    Ok(())
+}
+
+/// Whether a value is of visible ASCII characters, without spaces.
+pub(crate) fn is_visible(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// The product put before the crate's own in `User-Agent`: 1 to 256 bytes of
 /// printable ASCII.
 pub(crate) fn user_agent(value: &str) -> Result<(), Rule> {
-    if (1..=256).contains(&value.len()) && value.bytes().all(|b| (0x20..=0x7E).contains(&b)) {
+    if (1..=256).contains(&value.len()) && value.bytes().all(|b| matches!(b, 0x20..=0x7E)) {
         Ok(())
     } else {
         Err("must be 1 to 256 printable ASCII characters")
@@ -454,14 +473,12 @@ pub(crate) fn user_agent(value: &str) -> Result<(), Rule> {
 /// The name of a header: a token of RFC 9110, 5.6.2.
 pub(crate) fn header_name(name: &str) -> Result<(), Rule> {
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        return Err("must have a name of letters, digits and !#$%&'*+-.^_`|~ only");
-    }
     // All headers together may have no more. HeaderName fails from 64 KiB on.
-    if name.len() > 8192 {
-        return Err("must have a name of at most 8192 bytes");
+    if (1..=8192).contains(&name.len()) && name.bytes().all(is_token) {
+        Ok(())
+    } else {
+        Err("must have a name of 1 to 8192 letters, digits and !#$%&'*+-.^_`|~ only")
     }
-    Ok(())
 }
 
 /// A header whose name is a token: one that a caller may set, with visible
@@ -470,26 +487,19 @@ pub(crate) fn header_name(name: &str) -> Result<(), Rule> {
 /// `_` counts as `-`, since servers that follow CGI cannot tell them apart.
 pub(crate) fn header(name: &str, value: &str) -> Result<(), Rule> {
     let name = name.to_ascii_lowercase().replace('_', "-");
-    // ureq acts on some of these too: by `transfer-encoding` it frames the body,
-    // and by `expect` it waits for a 100 before it sends one.
+    let is_owned = |owned: &str| match owned.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == owned,
+    };
     match name.as_str() {
         "authorization" => Err("must not be set: the client sends the API key in it"),
+        "proxy-authorization" => Err("must not be set: `proxy` takes a user name and password"),
         "user-agent" => Err("must not be set: `user_agent` is the setting for it"),
-        "accept"
-        | "accept-encoding"
-        | "connection"
-        | "cookie"
-        | "expect"
-        | "host"
-        | "idempotency-key"
-        | "keep-alive"
-        | "range"
-        | "te"
-        | "trailer"
-        | "transfer-encoding"
-        | "upgrade"
-        | "x-http-method-override" => Err(OWNED),
-        name if OWNED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => Err(OWNED),
+        // ureq acts on some of these too: by `transfer-encoding` it frames the body,
+        // and by `expect` it waits for a 100 before it sends one.
+        _ if OWNED.split(' ').any(is_owned) => {
+            Err("must not be set: HTTP or the client owns it, or it would change what a call means")
+        }
         _ if !value.bytes().all(|b| matches!(b, b'\t' | 0x20..=0x7E)) => {
             Err("must have a value of visible ASCII characters, spaces and tabs only")
         }
@@ -497,6 +507,7 @@ pub(crate) fn header(name: &str, value: &str) -> Result<(), Rule> {
     }
 }
 
-const OWNED: Rule = "must not be set: HTTP or the client owns it, \
-                     or it would change what a call means";
-const OWNED_PREFIXES: [&str; 3] = ["content-", "if-", "proxy-"];
+/// `*` stands for any end of a name.
+const OWNED: &str = "accept accept-encoding connection content-* cookie expect host \
+                     idempotency-key if-* keep-alive proxy-* range te trailer \
+                     transfer-encoding upgrade x-http-method-override";

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::format::{Rule, is_label};
+use crate::format::{Rule, check_bare, is_label, is_visible, starts_with};
 
 /// A base URL or a proxy's URL that was checked.
 ///
@@ -23,6 +23,17 @@ pub(crate) struct Url {
 }
 
 impl Url {
+    /// Makes a URL of what was checked: `rest` is what follows `://` in `text`.
+    fn new(tls: bool, rest: &str, host: &str, port: Option<u16>) -> Self {
+        let (scheme, default) = if tls { ("https", 443) } else { ("http", 80) };
+        Self {
+            text: format!("{scheme}://{rest}"),
+            tls,
+            host: host.to_ascii_lowercase(),
+            port: port.unwrap_or(default),
+        }
+    }
+
     /// Whether the host is this machine, by its name or address alone: as it is
     /// dialed, so that it may be `localhost.`, or an IPv4 address written as IPv6.
     pub(crate) fn is_loopback(&self) -> bool {
@@ -72,13 +83,7 @@ impl fmt::Debug for Url {
 /// `https`, or `http` where [`Url::check_http`] allows it. A path is kept, for
 /// gateways.
 pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
-    if value.len() > 2048 {
-        return Err("must be at most 2048 bytes long");
-    }
-    if !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
-        return Err("must be visible ASCII only, with the path %-encoded: \
-             host names in other scripts are not supported");
-    }
+    check_text(value)?;
     let (tls, rest) =
         scheme(value).ok_or("must start with `https://`, or with `http://` for this machine")?;
     if rest.contains(['?', '#']) {
@@ -91,26 +96,16 @@ pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
     let (host, port) = host_and_port(authority)?;
     // With `ureq/cookies` on, as any crate of a program may have it, ureq panics
     // at hosts that IDNA refuses, and which those are takes tables to tell.
-    if host.split('.').any(is_punycode) {
+    if host.split('.').any(|label| starts_with(label, "xn--")) {
         return Err("must have no `xn--` label in its host name, which is not supported");
     }
     // As the API's page and other clients write it; the client adds the path itself.
     let path = path.trim_end_matches('/');
-    let path = path
-        .strip_suffix("/api/v1")
-        .unwrap_or(path)
-        .trim_end_matches('/');
+    let path = path.strip_suffix("/api/v1").unwrap_or(path);
+    let path = path.trim_end_matches('/');
     check_path(path)?;
-    Ok(Url {
-        text: format!(
-            "{}://{}{path}",
-            if tls { "https" } else { "http" },
-            authority.to_ascii_lowercase()
-        ),
-        tls,
-        host: host.to_ascii_lowercase(),
-        port: port.unwrap_or(if tls { 443 } else { 80 }),
-    })
+    let rest = authority.to_ascii_lowercase() + path;
+    Ok(Url::new(tls, &rest, host, port))
 }
 
 /// A host that `http` is allowed to, in lower case: a name, or an address with or
@@ -132,43 +127,44 @@ pub(crate) fn http_host(value: &str) -> Result<String, Rule> {
 /// Its host may have `xn--` labels: no URL parser but ours sees it, and who must
 /// use a proxy cannot choose its name.
 pub(crate) fn proxy(value: &str) -> Result<Url, Rule> {
-    if value.is_empty() || !value.bytes().all(|b| (0x21..=0x7E).contains(&b)) {
-        return Err("must be a URL like http://proxy.example:3128, in visible ASCII");
-    }
-    if value.len() > 2048 {
-        return Err("must be at most 2048 bytes long");
-    }
+    check_text(value)?;
     let (tls, rest) = match scheme(value) {
         Some(found) => found,
         // As most programs read the variables: `proxy.example:3128` is http.
         None if !value.contains("://") => (false, value),
-        None if value
-            .get(..5)
-            .is_some_and(|s| s.eq_ignore_ascii_case("socks")) =>
-        {
+        None if starts_with(value, "socks") => {
             return Err("must be an http or https proxy: SOCKS is not supported");
         }
         None => return Err("must be an http or https proxy"),
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (userinfo, address) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let is_encoded = userinfo
+        .bytes()
+        .all(|b| is_path_byte(b) && b != b'/' && b != b'@')
+        && percent_decoded(userinfo).is_some_and(|bytes| String::from_utf8(bytes).is_ok());
+    // An `@` further on belongs to a password with one of these characters in it.
+    if !is_encoded || path.contains('@') {
+        return Err("must have user name and password %-encoded, as UTF-8");
+    }
     if !matches!(path, "" | "/") {
         return Err("must have no path, query or fragment");
     }
-    let (userinfo, address) = authority.rsplit_once('@').unwrap_or(("", authority));
-    if !userinfo
-        .bytes()
-        .all(|b| is_path_byte(b) && b != b'/' && b != b'@')
-        || !percent_utf8(userinfo)
-    {
-        return Err("must have user name and password %-encoded, as UTF-8");
-    }
     let (host, port) = host_and_port(address)?;
-    Ok(Url {
-        text: format!("{}://{authority}", if tls { "https" } else { "http" }),
-        tls,
-        host: host.to_ascii_lowercase(),
-        port: port.unwrap_or(if tls { 443 } else { 80 }),
-    })
+    Ok(Url::new(tls, authority, host, port))
+}
+
+/// Checks what no URL may be or hold.
+fn check_text(value: &str) -> Result<(), Rule> {
+    check_bare(value)?;
+    if value.len() > 2048 {
+        Err("must be at most 2048 bytes long")
+    } else if !is_visible(value) {
+        Err("must be visible ASCII only, with all else %-encoded: \
+             host names in other scripts are not supported")
+    } else {
+        Ok(())
+    }
 }
 
 /// Splits `https://rest` or `http://rest`, in any case, into whether it is
@@ -187,6 +183,12 @@ fn scheme(url: &str) -> Option<(bool, &str)> {
 fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Rule> {
     let (host, rest) = match authority.strip_prefix('[') {
         Some(bracketed) => bracketed.split_once(']').ok_or(NO_HOST)?,
+        None if authority.matches(':').count() > 1 => {
+            return Err(
+                "must have an IPv6 address in brackets, like [2001:db8::1], \
+                 and no other `:` than that before the port",
+            );
+        }
         None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
     let port = match rest.strip_prefix(':') {
@@ -229,33 +231,25 @@ fn check_host(host: &str) -> Result<(), Rule> {
 /// Whether a label of a host name is a number, decimal or `0x` for
 /// hexadecimal.
 fn is_number(label: &str) -> bool {
-    label.bytes().all(|b| b.is_ascii_digit())
-        || label.get(..2).is_some_and(|s| s.eq_ignore_ascii_case("0x"))
-}
-
-/// Whether a label of a host name is in Punycode, for a name in another
-/// script.
-fn is_punycode(label: &str) -> bool {
-    label
-        .get(..4)
-        .is_some_and(|s| s.eq_ignore_ascii_case("xn--"))
+    label.bytes().all(|b| b.is_ascii_digit()) || starts_with(label, "0x")
 }
 
 fn check_path(path: &str) -> Result<(), Rule> {
-    if !path.bytes().all(is_path_byte) || !percent_encoded(path) {
-        return Err("must have a path of URL characters, all others %-encoded");
-    }
+    let mut segments = path.split('/');
     // A gateway would resolve them, and the request would go to another path.
-    let dots = |segment: &str| {
-        matches!(
-            segment.to_ascii_lowercase().replace("%2e", ".").as_str(),
-            "." | ".."
-        )
+    let is_dots = |segment: &str| {
+        let segment = segment.to_ascii_lowercase().replace("%2e", ".");
+        segment == "." || segment == ".."
     };
-    if path.split('/').any(dots) {
-        return Err("must have no `.` or `..` in its path");
+    if segments.clone().any(|segment| segment == "customers") {
+        Err("must end before `/api/v1/customers`, which the client adds itself")
+    } else if !path.bytes().all(is_path_byte) || percent_decoded(path).is_none() {
+        Err("must have a path of URL characters, all others %-encoded")
+    } else if segments.any(is_dots) {
+        Err("must have no `.` or `..` in its path")
+    } else {
+        Ok(())
     }
-    Ok(())
 }
 
 /// RFC 3986: unreserved, sub-delims, `:`, `@`, `/`, and `%` for what is
@@ -264,29 +258,18 @@ fn is_path_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&b)
 }
 
-/// Whether each `%` is followed by two hexadecimal digits.
-fn percent_encoded(text: &str) -> bool {
-    text.split('%').skip(1).all(|after| {
-        after
-            .as_bytes()
-            .get(..2)
-            .is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
-    })
-}
-
-/// Whether a %-encoded text is UTF-8 once decoded.
-fn percent_utf8(text: &str) -> bool {
-    if !percent_encoded(text) {
-        return false;
-    }
+/// Decodes a %-encoded text, if each `%` is followed by two hexadecimal digits.
+fn percent_decoded(text: &str) -> Option<Vec<u8>> {
     let mut parts = text.split('%');
-    let mut decoded: Vec<u8> = parts.next().unwrap_or_default().into();
+    let mut decoded = Vec::from(parts.next()?);
     for part in parts {
-        let (code, rest) = part.split_at(2);
-        decoded.extend(u8::from_str_radix(code, 16));
+        let (code, rest) = part.split_at_checked(2)?;
+        // The parser would take a sign.
+        let is_code = code.bytes().all(|b| b.is_ascii_hexdigit());
+        decoded.push(is_code.then(|| u8::from_str_radix(code, 16).ok())??);
         decoded.extend(rest.bytes());
     }
-    std::str::from_utf8(&decoded).is_ok()
+    Some(decoded)
 }
 
 fn is_loopback(host: &str) -> bool {

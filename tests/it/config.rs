@@ -32,7 +32,7 @@ fn every_violation_is_reported_in_order() {
         "api_key must not be empty",
         "base_url must start with `https://`, or with `http://` for this machine",
         "user_agent must be 1 to 256 printable ASCII characters",
-        "header must have a name of letters, digits and !#$%&'*+-.^_`|~ only",
+        "header must have a name of 1 to 8192 letters, digits and !#$%&'*+-.^_`|~ only",
         "header Host must not be set: HTTP or the client owns it, \
          or it would change what a call means",
         "proxy must be an http or https proxy: SOCKS is not supported",
@@ -98,7 +98,10 @@ fn a_build_without_tls_rejects_https() {
 
 #[test]
 fn rejects_proxies_with_a_rule() {
-    const URL: &str = "must be a URL like http://proxy.example:3128, in visible ASCII";
+    const SPACE: &str = "must be the bare value: drop the white space or line break around it";
+    const QUOTES: &str = "must be the bare value: drop the quotes around it";
+    const ASCII: &str = "must be visible ASCII only, with all else %-encoded: \
+                         host names in other scripts are not supported";
     const SOCKS: &str = "must be an http or https proxy: SOCKS is not supported";
     const SCHEME: &str = "must be an http or https proxy";
     const PATH: &str = "must have no path, query or fragment";
@@ -123,11 +126,13 @@ fn rejects_proxies_with_a_rule() {
         ("user:pass:word@proxy.example:3128", None),
         // A name is no scheme.
         ("socks.example:3128", None),
-        ("", Some(URL)),
-        (" ", Some(URL)),
-        ("http://proxy.example ", Some(URL)),
-        ("http://pr\u{F6}xy.example", Some(URL)),
-        ("http://proxy.example\r\nx: y", Some(URL)),
+        ("", Some("must not be empty")),
+        (" ", Some(SPACE)),
+        ("http://proxy.example ", Some(SPACE)),
+        ("http://proxy.example:3128\n", Some(SPACE)),
+        ("\"http://proxy.example:3128\"", Some(QUOTES)),
+        ("http://pr\u{F6}xy.example", Some(ASCII)),
+        ("http://proxy.example\r\nx: y", Some(ASCII)),
         ("socks5://proxy.example:1080", Some(SOCKS)),
         ("SOCKS5H://proxy.example:1080", Some(SOCKS)),
         ("socks4://proxy.example", Some(SOCKS)),
@@ -136,7 +141,11 @@ fn rejects_proxies_with_a_rule() {
         ("http://proxy.example/path", Some(PATH)),
         ("http://proxy.example?x", Some(PATH)),
         ("http://proxy.example#x", Some(PATH)),
-        ("http://user:p#ss@proxy.example", Some(PATH)),
+        ("http://proxy.example/a@b", Some(USER)),
+        ("http://user:p#ss@proxy.example", Some(USER)),
+        ("http://user:p/x@proxy.example", Some(USER)),
+        ("user:p/x@proxy.example", Some(USER)),
+        ("http://user:1?x@proxy.example", Some(USER)),
         ("http://user:p%zz@proxy.example", Some(USER)),
         ("http://user:p%ff@proxy.example", Some(USER)),
         ("http://user:p@ss@proxy.example", Some(USER)),
@@ -468,11 +477,11 @@ fn from_env_takes_key_and_url() {
         ),
         (
             vec![("SOAP_API_KEY", "Bearer key"), local],
-            "SOAP_API_KEY must be the bare key: drop `Bearer `, which the client adds itself",
+            "SOAP_API_KEY must be the bare key: drop `Bearer `, which `auth_scheme` decides on",
         ),
         (
             vec![("SOAP_API_KEY", "key\n"), local],
-            "SOAP_API_KEY must be the bare key: drop the white space or line break around it",
+            "SOAP_API_KEY must be the bare value: drop the white space or line break around it",
         ),
         (
             vec![
@@ -484,8 +493,8 @@ fn from_env_takes_key_and_url() {
         ),
         (
             vec![("SOAP_API_URL", " ")],
-            "SOAP_API_KEY must be set to your API key; SOAP_API_URL must be visible ASCII only, \
-             with the path %-encoded: host names in other scripts are not supported",
+            "SOAP_API_KEY must be set to your API key; SOAP_API_URL must be the bare value: \
+             drop the white space or line break around it",
         ),
     ] {
         assert_eq!(in_child("from_env", &variables), expected, "{variables:?}");

@@ -26,7 +26,7 @@ fn reports_every_violation_in_field_order() {
          last_name must not contain a control character or line break; \
          phone_number must be exactly 10 digits: drop the country code, \
          and write the digits alone; \
-         date_of_birth must be written YYYY-MM-DD, year first and with hyphens: \
+         date_of_birth must be written YYYY-MM-DD, year first: \
          02/03/1990 means two different days"
     );
     let fields = [

@@ -135,7 +135,7 @@ fn violations_show_no_value() {
     assert_eq!(
         format!("{:?}", error.violations()[4]),
         "Violation { field: \"phone_number\", \
-         rule: \"must be exactly 10 digits without a country code\" }"
+         rule: \"must be exactly 10 digits: of country codes only +1 can be dropped\" }"
     );
 }
 
@@ -354,7 +354,7 @@ fn errors_returned_from_main_read_well() {
     let rejected = stderr("rejected");
     assert!(
         rejected.contains(
-            "Error: not applied: phone_number must be exactly 10 digits without a country code; \
+            "Error: not applied: phone_number must be exactly 10 digits: of country codes only +1 can be dropped; \
              date_of_birth must be a date written YYYY-MM-DD, like 1990-01-31\n"
         ),
         "{rejected}"
