@@ -50,7 +50,7 @@ pub(crate) fn send(
         .pool()
         .take()
         .unwrap_or_else(|| Connection::new(cfg.network()));
-    let (response, sent) = connection.call(deadline, |agent| {
+    let (response, trace) = connection.call(deadline, |agent| {
         exchange(cfg, &connection, agent, id, body)
     });
     // Also after a failure, where ureq has kept it: after a 422, say.
@@ -58,17 +58,21 @@ pub(crate) fn send(
         cfg.pool().put(connection);
     }
     response.map_err(|error| {
-        if !sent {
+        if !trace.sent {
             // What is cached of the name may be what led nowhere.
             cfg.network().resolver().invalidate();
         }
         let cause = into_cause(error);
         let is_transient = is_transient(&cause);
         // A certificate is checked before any of the request is sent.
-        let cause = if sent { cause } else { explain(cfg, cause) };
+        let cause = if trace.sent {
+            cause
+        } else {
+            explain(cfg, cause)
+        };
         Failure {
             cause,
-            sent,
+            sent: trace.sent,
             is_transient,
         }
     })

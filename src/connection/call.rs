@@ -1,7 +1,7 @@
 //! What the transports of a connection know of the call under way.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,46 +10,77 @@ use std::time::{Duration, Instant};
 /// A transport that is used outside of a call refuses to read and write, on
 /// whichever thread that is.
 #[derive(Debug, Default)]
-pub(super) struct Call {
-    under_way: Mutex<Option<State>>,
-    /// Whether ureq keeps the topmost transport: after a call it does so exactly
-    /// where the connection may be used again.
-    // Not in `State`, like the other two: it is set and read between calls, too.
-    is_open: AtomicBool,
-    remove_cookies: AtomicBool,
-    is_retired: AtomicBool,
-}
+pub(super) struct Call(Mutex<State>);
 
-#[derive(Clone, Copy, Debug)]
-struct State {
-    /// When the step at hand must end; `None` for never.
-    limit: Option<Instant>,
-    /// What to report once it has passed.
-    timeout_message: &'static str,
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct State {
     progress: Progress,
-    is_probing: bool,
+    /// When the step at hand must end.
+    limit: Limit,
+    /// Whether the request was written to a connection of an earlier call.
+    reused: bool,
+    pub(super) top: Top,
+    pub(super) removes_cookies: bool,
 }
 
 /// How far the request has come.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Progress {
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Progress {
+    /// No call is under way.
+    #[default]
+    Ended,
     /// ureq has not awaited the response yet: nothing was written.
     Buffered,
     /// Written to the connection, but the system has taken no byte of it.
     Flushing,
     /// The system may have taken a byte.
     Sent,
+    /// A byte of the response has come.
+    Received,
+}
+
+/// The topmost transport.
+///
+/// ureq keeps it after a call exactly where the connection may be used again.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Top {
+    #[default]
+    Closed,
+    /// An earlier call has left it. What has come since then is not known.
+    Kept,
+    /// That is being found out, by reads that do not block.
+    Probed,
+    /// An earlier call has left it, and nothing has come since then.
+    Silent,
+    /// It was opened by the call under way.
+    New,
+}
+
+/// A limit, `None` for none, and what to report once it has passed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Limit(Option<Instant>, &'static str);
+
+/// What came of a call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Trace {
+    /// Whether any of the request may have been sent.
+    pub(crate) sent: bool,
+    /// Whether any of the response has come.
+    pub(crate) received: bool,
+    /// Whether the request was written to a connection of an earlier call.
+    pub(crate) reused: bool,
 }
 
 impl Call {
     /// Starts a call that must end by `deadline`.
     pub(super) fn start(&self, deadline: Option<Instant>) -> UnderWay<'_> {
-        *self.lock() = Some(State {
-            limit: deadline,
-            timeout_message: "no response within the timeout",
-            progress: Progress::Buffered,
-            is_probing: false,
-        });
+        let mut state = self.lock();
+        state.progress = Progress::Buffered;
+        state.limit = Limit(deadline, "no response within the timeout");
+        state.reused = false;
+        if state.top != Top::Closed {
+            state.top = Top::Kept;
+        }
         UnderWay(self)
     }
 
@@ -63,53 +94,52 @@ impl Call {
     ) -> T {
         // A time that no clock can show is no limit.
         let own = Instant::now().checked_add(timeout);
-        let outer = *self.lock();
-        if let Some(own) = own {
-            self.update(|state| {
-                if state.limit.is_none_or(|limit| own < limit) {
-                    state.limit = Some(own);
-                    state.timeout_message = message;
-                }
-            });
+        let outer = self.lock().limit;
+        if own.is_some_and(|own| outer.0.is_none_or(|outer| own < outer)) {
+            self.lock().limit = Limit(own, message);
         }
         let result = step();
-        // Not the whole state: what the step has sent stays sent.
-        if let Some(outer) = outer {
-            self.update(|state| {
-                state.limit = outer.limit;
-                state.timeout_message = outer.timeout_message;
-            });
-        }
+        self.lock().limit = outer;
         result
     }
 
     /// When the step at hand must end.
     pub(super) fn limit(&self) -> io::Result<Option<Instant>> {
-        Ok(self.state()?.limit)
+        Ok(self.under_way()?.limit.0)
     }
 
     /// The time left for the step at hand, never zero; `None` for no limit.
     pub(super) fn remaining(&self) -> io::Result<Option<Duration>> {
-        let state = self.state()?;
-        let remaining = state
-            .limit
-            .map(|limit| limit.saturating_duration_since(Instant::now()));
+        let Limit(limit, message) = self.under_way()?.limit;
+        let remaining = limit.map(|limit| limit.saturating_duration_since(Instant::now()));
         // Zero would mean "no timeout" to the system.
         if remaining == Some(Duration::ZERO) {
-            let message = state.timeout_message;
             return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         }
         Ok(remaining)
     }
 
+    /// Whether the request is still buffered.
+    pub(super) fn is_buffered(&self) -> bool {
+        self.lock().progress == Progress::Buffered
+    }
+
     /// Notes that the request is about to be written to the connection.
+    ///
+    /// # Errors
+    ///
+    /// ureq has not asked whether a connection that is used again is open. It
+    /// must, since what has come to it in the meantime would be taken for the
+    /// response.
     pub(super) fn start_flush(&self) -> io::Result<()> {
-        self.state()?;
-        self.update(|state| {
-            if state.progress == Progress::Buffered {
-                state.progress = Progress::Flushing;
+        let mut state = self.under_way()?;
+        if state.progress == Progress::Buffered {
+            if !matches!(state.top, Top::New | Top::Silent) {
+                return Err(io::Error::other("the connection was not checked"));
             }
-        });
+            state.reused = state.top == Top::Silent;
+            state.progress = Progress::Flushing;
+        }
         Ok(())
     }
 
@@ -121,79 +151,47 @@ impl Call {
         write: impl FnOnce() -> T,
         took_nothing: impl FnOnce(&T) -> bool,
     ) -> io::Result<T> {
-        let is_first = {
-            let mut under_way = self.lock();
-            let state = under_way.as_mut().ok_or_else(no_call)?;
-            let is_first = state.progress == Progress::Flushing;
-            if is_first {
-                state.progress = Progress::Sent;
-            }
-            is_first
-        };
-        // Without the lock: a write may block, and the call may end meanwhile.
+        let mut state = self.under_way()?;
+        let is_first = state.progress == Progress::Flushing;
+        if is_first {
+            state.progress = Progress::Sent;
+        }
+        // A write may block, and the call may end meanwhile.
+        drop(state);
         let result = write();
         // A later write says nothing of an earlier one.
         if is_first && took_nothing(&result) {
-            self.update(|state| state.progress = Progress::Flushing);
+            self.replace(Progress::Sent, Progress::Flushing);
         }
         Ok(result)
     }
 
-    /// Whether the request is still buffered, which it is when ureq takes an idle
-    /// connection to use it, but not when it sets one aside.
-    pub(super) fn is_buffered(&self) -> bool {
-        self.state()
-            .is_ok_and(|state| state.progress == Progress::Buffered)
+    /// Notes that a byte of the response has come.
+    pub(super) fn receive(&self) {
+        self.replace(Progress::Sent, Progress::Received);
     }
 
-    /// Runs a step in which reads do not block.
-    pub(super) fn probe<T>(&self, step: impl FnOnce() -> T) -> T {
-        self.update(|state| state.is_probing = true);
-        let result = step();
-        self.update(|state| state.is_probing = false);
-        result
-    }
-
-    pub(super) fn is_probing(&self) -> bool {
-        self.state().is_ok_and(|state| state.is_probing)
-    }
-
-    pub(super) fn set_open(&self, is_open: bool) {
-        self.is_open.store(is_open, Ordering::Relaxed);
-    }
-
-    pub(super) fn remove_cookies(&self) {
-        self.remove_cookies.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn removes_cookies(&self) -> bool {
-        self.remove_cookies.load(Ordering::Relaxed)
-    }
-
-    /// Makes the call under way the last one of this connection.
-    pub(super) fn retire(&self) {
-        self.is_retired.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_reusable(&self) -> bool {
-        self.is_open.load(Ordering::Relaxed) && !self.is_retired.load(Ordering::Relaxed)
-    }
-
-    fn state(&self) -> io::Result<State> {
-        self.lock().ok_or_else(no_call)
-    }
-
-    fn update(&self, update: impl FnOnce(&mut State)) {
-        if let Some(state) = &mut *self.lock() {
-            update(state);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<State>> {
+    /// The state, for no longer than a statement.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock.
-        self.under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn under_way(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.lock();
+        if state.progress == Progress::Ended {
+            return Err(io::Error::other(
+                "the connection was used outside of a call",
+            ));
+        }
+        Ok(state)
+    }
+
+    fn replace(&self, from: Progress, to: Progress) {
+        let mut state = self.lock();
+        if state.progress == from {
+            state.progress = to;
+        }
     }
 }
 
@@ -201,22 +199,23 @@ impl Call {
 pub(super) struct UnderWay<'a>(&'a Call);
 
 impl UnderWay<'_> {
-    /// Ends the call, and tells whether any of its request may have been sent.
-    pub(super) fn end(self) -> bool {
-        let state = self.0.lock().take();
-        // A call that something else has ended is one that nothing is known of.
-        state.is_none_or(|state| state.progress == Progress::Sent)
+    /// Ends the call, and tells what came of it.
+    pub(super) fn end(self) -> Trace {
+        let mut state = self.0.lock();
+        let progress = mem::take(&mut state.progress);
+        Trace {
+            // A call that something else has ended is one that nothing is known of.
+            sent: !matches!(progress, Progress::Buffered | Progress::Flushing),
+            received: progress == Progress::Received,
+            reused: state.reused,
+        }
     }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        *self.0.lock() = None;
+        self.0.lock().progress = Progress::Ended;
     }
-}
-
-fn no_call() -> io::Error {
-    io::Error::other("the connection was used outside of a call")
 }
 
 #[cfg(test)]

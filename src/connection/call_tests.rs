@@ -9,6 +9,12 @@ fn write(call: &Call, took_nothing: bool) -> io::Result<()> {
     call.write(|| (), |()| took_nothing)
 }
 
+/// Starts to write the request of a call to a connection that is open.
+fn flush(call: &Call) {
+    call.lock().top = Top::Silent;
+    call.start_flush().unwrap();
+}
+
 #[test]
 fn nothing_works_outside_of_a_call() {
     let call = Call::default();
@@ -25,7 +31,7 @@ fn nothing_works_outside_of_a_call() {
             "the connection was used outside of a call"
         );
     }
-    assert!(!call.is_buffered() && !call.is_probing() && !call.is_reusable());
+    assert!(!call.is_buffered());
 }
 
 #[test]
@@ -35,46 +41,46 @@ fn only_a_flushed_request_is_sent() {
     let under_way = call.start(None);
     write(&call, false).unwrap();
     assert!(call.is_buffered());
-    assert!(!under_way.end());
+    assert!(!under_way.end().sent);
 
     let under_way = call.start(None);
-    call.start_flush().unwrap();
+    flush(&call);
     assert!(!call.is_buffered());
-    assert!(!under_way.end());
+    assert!(!under_way.end().sent);
 
     let under_way = call.start(None);
-    call.start_flush().unwrap();
+    flush(&call);
     write(&call, false).unwrap();
-    assert!(under_way.end());
+    assert!(under_way.end().sent);
 }
 
 #[test]
 fn write_that_took_nothing_sends_nothing() {
     let call = Call::default();
     let under_way = call.start(None);
-    call.start_flush().unwrap();
+    flush(&call);
     write(&call, true).unwrap();
     write(&call, true).unwrap();
-    assert!(!under_way.end());
+    assert!(!under_way.end().sent);
 
     // Not even a later one takes back what was sent.
     let under_way = call.start(None);
-    call.start_flush().unwrap();
+    flush(&call);
     write(&call, false).unwrap();
     write(&call, true).unwrap();
-    assert!(under_way.end());
+    assert!(under_way.end().sent);
 }
 
 #[test]
 fn a_panicking_write_counts_as_sent() {
     let call = Call::default();
     let under_way = call.start(None);
-    call.start_flush().unwrap();
+    flush(&call);
     let panicked = panic::catch_unwind(AssertUnwindSafe(|| {
         call.write(|| panic::resume_unwind(Box::new(())), |()| true)
     }));
     assert!(panicked.is_err());
-    assert!(under_way.end());
+    assert!(under_way.end().sent);
 }
 
 #[test]
@@ -83,20 +89,20 @@ fn a_write_on_another_thread_counts() {
     let under_way = call.start(None);
     thread::scope(|scope| {
         scope.spawn(|| {
-            call.start_flush().unwrap();
+            flush(&call);
             write(&call, false).unwrap();
         });
     });
-    assert!(under_way.end());
+    assert!(under_way.end().sent);
 }
 
 #[test]
 fn a_write_outlasting_its_call_counts() {
     let call = Call::default();
     let under_way = call.start(None);
-    call.start_flush().unwrap();
+    flush(&call);
     let sent = call.write(|| under_way.end(), |_| true);
-    assert!(sent.unwrap());
+    assert!(sent.unwrap().sent);
 }
 
 #[test]
@@ -138,22 +144,79 @@ fn a_step_keeps_what_was_sent() {
     let call = Call::default();
     let under_way = call.start(Some(Instant::now()));
     call.with_timeout(HOUR, "an hour", || {
-        call.start_flush().unwrap();
+        flush(&call);
         write(&call, false).unwrap();
     });
     let error = call.remaining().unwrap_err();
     assert_eq!(error.to_string(), "no response within the timeout");
-    assert!(under_way.end());
+    assert!(under_way.end().sent);
 }
 
 #[test]
-fn reusable_until_closed_or_retired() {
+fn only_checked_connections_carry_requests() {
+    for (top, reused) in [
+        (Top::Closed, None),
+        (Top::Kept, None),
+        (Top::Probed, None),
+        (Top::Silent, Some(true)),
+        (Top::New, Some(false)),
+    ] {
+        let call = Call::default();
+        let under_way = call.start(None);
+        call.lock().top = top;
+        let flushed = call.start_flush();
+        assert_eq!(flushed.is_ok(), reused.is_some(), "{top:?}");
+        if let Err(error) = flushed {
+            assert_eq!(error.to_string(), "the connection was not checked");
+            // TLS may write all the same.
+            write(&call, false).unwrap();
+        }
+        let trace = under_way.end();
+        assert_eq!((trace.sent, trace.reused), (false, reused == Some(true)));
+    }
+}
+
+#[test]
+fn each_call_checks_anew() {
     let call = Call::default();
-    call.set_open(true);
-    assert!(call.is_reusable());
-    call.set_open(false);
-    assert!(!call.is_reusable());
-    call.set_open(true);
-    call.retire();
-    assert!(!call.is_reusable());
+    for checked in [Top::New, Top::Silent] {
+        let under_way = call.start(None);
+        call.lock().top = checked;
+        call.start_flush().unwrap();
+        // What follows is a part of the same request.
+        call.start_flush().unwrap();
+        drop(under_way);
+
+        let under_way = call.start(None);
+        assert_eq!(call.lock().top, Top::Kept);
+        assert!(call.start_flush().is_err());
+        assert!(!under_way.end().sent);
+    }
+    call.lock().top = Top::Closed;
+    let _under_way = call.start(None);
+    assert_eq!(call.lock().top, Top::Closed);
+}
+
+#[test]
+fn knows_whether_a_response_has_begun() {
+    let call = Call::default();
+    let under_way = call.start(None);
+    // From a proxy, say.
+    call.receive();
+    flush(&call);
+    call.receive();
+    write(&call, false).unwrap();
+    assert!(!under_way.end().received);
+
+    let under_way = call.start(None);
+    flush(&call);
+    write(&call, false).unwrap();
+    call.receive();
+    // More of the request, which changes nothing.
+    call.start_flush().unwrap();
+    write(&call, true).unwrap();
+    let trace = under_way.end();
+    assert!(trace.sent && trace.received);
+    call.receive();
+    assert!(!call.start(None).end().received);
 }

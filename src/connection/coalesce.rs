@@ -10,7 +10,7 @@ use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::BUFFER_SIZE;
-use super::call::Call;
+use super::call::{Call, Top};
 use super::tcp::TOO_LONG;
 
 /// Buffers what is written until a response is awaited.
@@ -27,7 +27,7 @@ pub(super) struct Coalesce<T> {
 
 /// What a connection carries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Carries {
+pub(super) enum Carries {
     /// The request of the call.
     Request,
     /// CONNECT to a proxy, which is a part of connecting. Whatever follows it is
@@ -38,18 +38,10 @@ enum Carries {
 }
 
 impl<T: Transport> Coalesce<T> {
-    /// The top of a connection to the API.
-    pub(super) fn request(inner: T, call: &Arc<Call>) -> Self {
-        call.set_open(true);
-        Self::new(inner, call, Carries::Request)
-    }
-
-    /// The top of a proxy's own connection.
-    pub(super) fn connect_request(inner: T, call: &Arc<Call>) -> Self {
-        Self::new(inner, call, Carries::Connect)
-    }
-
-    fn new(inner: T, call: &Arc<Call>, carries: Carries) -> Self {
+    pub(super) fn new(inner: T, call: &Arc<Call>, carries: Carries) -> Self {
+        if carries == Carries::Request {
+            call.lock().top = Top::New;
+        }
         Self {
             inner,
             buffered: Vec::new(),
@@ -67,11 +59,13 @@ impl<T: Transport> Coalesce<T> {
             return Ok(());
         }
         if self.carries == Carries::Request {
-            // Not always: looking for the line takes 1,140 instructions a call.
-            if self.call.removes_cookies() && remove_cookie(&mut self.buffered) > MAX_COOKIE_SIZE {
-                self.call.retire();
-            }
             self.call.start_flush()?;
+            // Not always: looking for the line takes 1,140 instructions a call.
+            let removes_cookies = self.call.lock().removes_cookies;
+            if removes_cookies && remove_cookie(&mut self.buffered) > MAX_COOKIE_SIZE {
+                // No other call uses it.
+                self.call.lock().top = Top::Closed;
+            }
         }
         // One part, unless key and headers are as long as they may be.
         for part in self.buffered.chunks(BUFFER_SIZE) {
@@ -85,13 +79,19 @@ impl<T: Transport> Coalesce<T> {
     /// Whether the peer has sent nothing since the last response, by a read
     /// through all layers that does not block.
     ///
-    /// Only that a read would block is silence: a byte in the system, in a TLS
-    /// backend or in one of ureq's buffers is not, and neither is an end, of TCP
-    /// or of TLS, nor an error.
+    /// A read that would block means silence. A byte in the system, in a TLS
+    /// backend or in one of ureq's buffers does not, and neither does an end, of
+    /// TCP or of TLS, nor an error.
     fn is_silent(&mut self) -> bool {
-        let call = Arc::clone(&self.call);
-        let read = call.probe(|| self.inner.await_input(NextTimeout::default()));
+        if !self.inner.buffers().input().is_empty() {
+            return false;
+        }
+        self.call.lock().top = Top::Probed;
+        let read = self.inner.await_input(NextTimeout::default());
+        // In this order: what was read may be half a TLS record, which looks like
+        // silence, and which `inner` has followed by now.
         matches!(read, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock)
+            && self.inner.is_open()
     }
 }
 
@@ -115,21 +115,22 @@ impl<T: Transport> Transport for Coalesce<T> {
             // A read of nothing would look like the end of the connection.
             return Err(io::Error::new(io::ErrorKind::InvalidData, TOO_LONG).into());
         }
-        self.inner
-            .await_input(timeout)
-            .map_err(Truncated::from_disconnected)
+        let read = self.inner.await_input(timeout);
+        if matches!(read, Ok(true)) && self.carries == Carries::Request {
+            self.call.receive();
+        }
+        read.map_err(Truncated::from_disconnected)
     }
 
     fn is_open(&mut self) -> bool {
-        // ureq asks when it sets a connection aside, and again when it takes it to
-        // use it. Only the second time counts: whatever has come by the first is
-        // still there then.
+        // When ureq sets a connection aside, nothing is read: whatever has come by
+        // then is still there when the next call asks, which it must.
         if self.carries != Carries::Request || !self.call.is_buffered() {
             return self.inner.is_open();
         }
-        // In this order: what the probe reads may be half a TLS record, which
-        // looks like silence, and which `inner` has followed by then.
-        self.inner.buffers().input().is_empty() && self.is_silent() && self.inner.is_open()
+        let is_silent = self.is_silent();
+        self.call.lock().top = if is_silent { Top::Silent } else { Top::Kept };
+        is_silent
     }
 
     fn is_tls(&self) -> bool {
@@ -140,7 +141,7 @@ impl<T: Transport> Transport for Coalesce<T> {
 impl<T> Drop for Coalesce<T> {
     fn drop(&mut self) {
         if self.carries == Carries::Request {
-            self.call.set_open(false);
+            self.call.lock().top = Top::Closed;
         }
     }
 }
@@ -157,27 +158,23 @@ impl<T> fmt::Debug for Coalesce<T> {
 /// With its feature `cookies`, which any crate in the graph may enable, ureq
 /// sends cookies of one response with every later request of the same agent.
 pub(crate) fn remove_cookie(request: &mut Vec<u8>) -> usize {
-    const NAME: &[u8] = b"cookie:";
+    let len = request.len();
     let mut start = 0;
-    let mut removed = 0;
-    while let Some(len) = request[start..].iter().position(|byte| *byte == b'\n') {
-        let end = start + len + 1;
-        let line = &request[start..end];
-        // The end of the head. A line of the body may look alike.
-        if matches!(line, b"\n" | b"\r\n") {
-            break;
-        }
-        if line
-            .get(..NAME.len())
-            .is_some_and(|name| name.eq_ignore_ascii_case(NAME))
-        {
-            removed += line.len();
-            request.drain(start..end);
-        } else {
-            start = end;
+    while let Some(end) = request[start..].iter().position(|byte| *byte == b'\n') {
+        let end = start + end + 1;
+        match &request[start..end] {
+            // The end of the head. A line of the body may look alike.
+            b"\n" | b"\r\n" => break,
+            line if line
+                .get(..7)
+                .is_some_and(|name| name.eq_ignore_ascii_case(b"cookie:")) =>
+            {
+                request.drain(start..end);
+            }
+            _ => start = end,
         }
     }
-    removed
+    len - request.len()
 }
 
 /// A connection that was cut: a reset, or TLS that ended without `close_notify`.
@@ -219,16 +216,19 @@ const MAX_COOKIE_SIZE: usize = 1024;
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Read, Write};
+    use std::net::Shutdown;
+    use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::connection::Trace;
     use crate::connection::tests::connect;
 
     #[test]
     fn only_a_silent_connection_is_reused() {
         let call = Arc::new(Call::default());
         let (tcp, mut peer, seen) = connect(&call);
-        let mut top = Coalesce::request(tcp, &call);
+        let mut top = Coalesce::new(tcp, &call, Carries::Request);
         assert!(!top.is_tls());
         let under_way = call.start(None);
         assert!(top.is_open());
@@ -241,17 +241,97 @@ mod tests {
         peer.write_all(b"unsolicited").unwrap();
         seen.peek(&mut [0]).unwrap();
         assert!(top.is_open());
-        assert!(under_way.end());
+        assert!(under_way.end().sent);
 
         let _under_way = call.start(None);
         assert!(!top.is_open());
+    }
+
+    /// What ureq may ask between two requests on one connection.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    enum Ask {
+        SettingAside,
+        BetweenCalls,
+        Taking,
+    }
+
+    /// Makes two calls on one connection as an HTTP client does that asks whether
+    /// it is open at these times, and tells what came of the second.
+    fn second_call(asks: &[Ask], unsolicited: bool) -> (Result<bool, Error>, Trace, usize) {
+        let call = Arc::new(Call::default());
+        let (tcp, mut peer, seen) = connect(&call);
+        let under_way = call.start(None);
+        let mut top = Coalesce::new(tcp, &call, Carries::Request);
+        let exchange = |top: &mut Coalesce<_>| {
+            top.buffers().output()[..7].copy_from_slice(b"request");
+            top.transmit_output(7, NextTimeout::default())?;
+            let received = top.await_input(NextTimeout::default());
+            let count = top.buffers().input().len();
+            top.buffers().input_consume(count);
+            received
+        };
+        peer.write_all(b"response").unwrap();
+        assert!(exchange(&mut top).unwrap());
+        let ask = |top: &mut Coalesce<_>, when| {
+            let asked = asks.iter().filter(|ask| **ask == when);
+            asked.for_each(|_| _ = top.is_open());
+        };
+        ask(&mut top, Ask::SettingAside);
+        assert!(under_way.end().sent);
+        ask(&mut top, Ask::BetweenCalls);
+        if unsolicited {
+            peer.write_all(b"unsolicited").unwrap();
+            seen.peek(&mut [0]).unwrap();
+        }
+        let under_way = call.start(Some(Instant::now() + Duration::from_millis(20)));
+        ask(&mut top, Ask::Taking);
+        let received = exchange(&mut top);
+        let trace = under_way.end();
+        seen.shutdown(Shutdown::Write).unwrap();
+        let mut requests = Vec::new();
+        peer.read_to_end(&mut requests).unwrap();
+        (received, trace, requests.len() / 7)
+    }
+
+    #[test]
+    fn unasked_connections_are_not_reused() {
+        use Ask::{BetweenCalls, SettingAside, Taking};
+        for asks in [
+            &[][..],
+            &[SettingAside],
+            &[SettingAside, SettingAside],
+            &[BetweenCalls],
+            &[SettingAside, BetweenCalls],
+        ] {
+            let (received, trace, requests) = second_call(asks, true);
+            let error = received.unwrap_err().to_string();
+            assert_eq!(error, "io: the connection was not checked", "{asks:?}");
+            assert!(!trace.sent && !trace.received, "{asks:?}");
+            assert_eq!(requests, 1, "{asks:?}");
+        }
+        for asks in [
+            &[Taking][..],
+            &[Taking, Taking],
+            &[SettingAside, Taking],
+            &[SettingAside, BetweenCalls, Taking, Taking],
+        ] {
+            let (received, trace, requests) = second_call(asks, false);
+            // It is in time for none.
+            assert!(matches!(received, Err(Error::Io(_))), "{asks:?}");
+            assert!(trace.sent && trace.reused && !trace.received, "{asks:?}");
+            assert_eq!(requests, 2, "{asks:?}");
+            // One that takes no notice of what it is told sends nothing.
+            let (_, trace, requests) = second_call(asks, true);
+            assert!(!trace.sent && !trace.received, "{asks:?}");
+            assert_eq!(requests, 1, "{asks:?}");
+        }
     }
 
     #[test]
     fn an_ended_connection_is_not_reused() {
         let call = Arc::new(Call::default());
         let (tcp, peer, seen) = connect(&call);
-        let mut top = Coalesce::request(tcp, &call);
+        let mut top = Coalesce::new(tcp, &call, Carries::Request);
         drop(peer);
         assert_eq!(seen.peek(&mut [0]).unwrap(), 0);
         let _under_way = call.start(None);
@@ -262,7 +342,7 @@ mod tests {
     fn below_another_layer_nothing_is_read() {
         let call = Arc::new(Call::default());
         let (tcp, mut peer, seen) = connect(&call);
-        let mut below = Coalesce::connect_request(tcp, &call);
+        let mut below = Coalesce::new(tcp, &call, Carries::Connect);
         let _under_way = call.start(None);
         peer.write_all(b"x").unwrap();
         seen.peek(&mut [0]).unwrap();

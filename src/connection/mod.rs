@@ -39,11 +39,12 @@ use ureq::unversioned::transport::{
     Transport,
 };
 
-use self::call::Call;
-use self::coalesce::Coalesce;
+pub(crate) use self::call::Trace;
+use self::call::{Call, Top};
 pub(crate) use self::coalesce::Truncated;
 #[cfg(fuzzing)]
 pub(crate) use self::coalesce::remove_cookie;
+use self::coalesce::{Carries, Coalesce};
 use self::record::RequireCloseNotify;
 use self::tcp::TcpTransport;
 use crate::resolver::Resolver;
@@ -126,8 +127,7 @@ impl Connection {
         }
     }
 
-    /// Runs one call, which must end by `deadline`, and tells whether any of its
-    /// request may have been sent.
+    /// Runs one call, which must end by `deadline`, and tells what came of it.
     ///
     /// Whatever `run` borrows of ureq must be dropped in it: once this has
     /// returned, the transports refuse to read and write.
@@ -135,7 +135,7 @@ impl Connection {
         &self,
         deadline: Option<Instant>,
         run: impl FnOnce(&ureq::Agent) -> T,
-    ) -> (T, bool) {
+    ) -> (T, Trace) {
         let under_way = self.call.start(deadline);
         let result = run(&self.agent);
         (result, under_way.end())
@@ -154,12 +154,12 @@ impl Connection {
     /// Notes that a response carried `set-cookie`: ureq may send it back, where
     /// another crate has enabled its cookies.
     pub(crate) fn remove_cookies(&self) {
-        self.call.remove_cookies();
+        self.call.lock().removes_cookies = true;
     }
 
     /// Whether the last call has left a connection that another call may use.
     pub(crate) fn is_reusable(&self) -> bool {
-        self.call.is_reusable()
+        self.call.lock().top != Top::Closed
     }
 
     /// The id of the process that made it.
@@ -213,14 +213,22 @@ impl Connect {
         // of the config for it. (Without a proxy, the two are alike.)
         let is_proxy = details.config.proxy().is_none() && self.network.config.proxy().is_some();
         if is_proxy {
-            return Ok(Box::new(Coalesce::connect_request(transport, &self.call)));
+            return Ok(Box::new(Coalesce::new(
+                transport,
+                &self.call,
+                Carries::Connect,
+            )));
         }
         // ureq would take it for the response, before the request was sent.
         if !transport.buffers().input().is_empty() {
             let early = "the proxy sent more than its own response";
             return Err(io::Error::new(io::ErrorKind::InvalidData, early).into());
         }
-        Ok(Box::new(Coalesce::request(transport, &self.call)))
+        Ok(Box::new(Coalesce::new(
+            transport,
+            &self.call,
+            Carries::Request,
+        )))
     }
 
     fn connect_tcp(&self, details: &ConnectionDetails) -> io::Result<TcpTransport> {

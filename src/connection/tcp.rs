@@ -11,7 +11,7 @@ use ureq::Error;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
 use super::BUFFER_SIZE;
-use super::call::Call;
+use super::call::{Call, Top};
 
 /// Connects to the first address that accepts, and tells which.
 pub(super) fn connect_tcp(
@@ -111,7 +111,7 @@ impl TcpTransport {
             // A read of nothing would look like the end of the connection.
             return Err(io::Error::new(io::ErrorKind::InvalidData, TOO_LONG));
         }
-        if self.call.is_probing() {
+        if self.call.lock().top == Top::Probed {
             // A peer that sends TLS records without content could keep a probe busy.
             self.call.remaining()?;
             // std has no read of its own that does not block.

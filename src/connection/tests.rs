@@ -75,8 +75,8 @@ fn bodies_are_unreadable_after_their_call() {
         stream
     });
     let connection = connection(&base_url);
-    let (response, sent) = connection.call(None, |agent| agent.run(request(&base_url)));
-    assert!(sent);
+    let (response, trace) = connection.call(None, |agent| agent.run(request(&base_url)));
+    assert!(trace.sent);
     let _open = server.join().unwrap();
     // It would block for ever.
     let error = response.unwrap().body_mut().read_to_vec().unwrap_err();
@@ -88,13 +88,13 @@ fn bodies_are_unreadable_after_their_call() {
 fn a_request_on_another_thread_counts() {
     let server = TestServer::start().unwrap();
     let connection = connection(server.base_url());
-    let (status, sent) = connection.call(None, |agent| {
+    let (status, trace) = connection.call(None, |agent| {
         thread::scope(|scope| {
             let call = scope.spawn(|| agent.run(request(server.base_url())).unwrap().status());
             call.join().unwrap()
         })
     });
-    assert!(sent);
+    assert!(trace.sent);
     assert_eq!(status, 401);
 }
 
@@ -105,13 +105,13 @@ fn on_another_thread_the_deadline_holds() {
     let connection = connection(&base_url);
     let deadline = Instant::now() + SOON;
     // The system accepts for the listener, which never responds.
-    let (error, sent) = connection.call(Some(deadline), |agent| {
+    let (error, trace) = connection.call(Some(deadline), |agent| {
         thread::scope(|scope| {
             let call = scope.spawn(|| agent.run(request(&base_url)).unwrap_err());
             call.join().unwrap()
         })
     });
-    assert!(sent);
+    assert!(trace.sent);
     let Error::Io(error) = error else {
         panic!("{error}")
     };
@@ -210,8 +210,8 @@ mod with_tls {
                 sender.send(text).unwrap();
             });
             let deadline = Some(Instant::now() + LONG);
-            let (result, sent) = connection.call(deadline, |agent| agent.run(request(base_url)));
-            assert!(result.is_err() && !sent);
+            let (result, trace) = connection.call(deadline, |agent| agent.run(request(base_url)));
+            assert!(result.is_err() && !trace.sent);
         });
         receiver.recv().unwrap()
     }
