@@ -347,7 +347,7 @@
 //!
 //! The feature `testing` has `testing::TestServer`, an in-process test server on
 //! 127.0.0.1. It remembers its customers, rejects what the API rejects, and fails as it
-//! is asked to.
+//! is asked to. `TestServer::bind` serves other hosts of a test network, too.
 //!
 //! ```toml
 //! [dev-dependencies]

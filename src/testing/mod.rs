@@ -1,5 +1,6 @@
-//! An in-process test server on 127.0.0.1 that responds as the real one does,
-//! and fails as the real one may, for tests of your own program.
+//! An in-process test server on 127.0.0.1 (or [another address](TestServer::bind))
+//! that responds as the real one does, and fails as the real one may, for tests of
+//! your own program.
 //!
 //! # Example
 //!
@@ -25,6 +26,7 @@ mod server;
 
 use std::fmt;
 use std::io;
+use std::net::{Ipv4Addr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -180,9 +182,48 @@ impl TestServer {
         Self::start_observed(())
     }
 
+    /// Starts a server on an address of choice, as a mock for other hosts of a test
+    /// network. Port 0 stands for a free one.
+    ///
+    /// [`base_url`](Self::base_url) names the address as bound, and
+    /// [`config`](Self::config) allows plain `http` to it. Where the address is
+    /// unspecified (`0.0.0.0` or `[::]`, for all of this machine's), `config` names
+    /// this machine in its place, and other hosts use a name or address of this
+    /// machine, with [`danger_allow_http`](ConfigBuilder::danger_allow_http).
+    ///
+    /// Whoever reaches the address may use the server: its key is no secret.
+    /// `examples/test_server.rs` of the crate's sources is a program of it.
+    ///
+    /// # Errors
+    ///
+    /// Where the system does not give the address, or gives no thread.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use paywithsoap::testing::TestServer;
+    /// use paywithsoap::{CustomerPatch, update_customer};
+    ///
+    /// let server = TestServer::bind("127.0.0.1:0")?;
+    /// println!("listening on {}", server.base_url());
+    ///
+    /// let cfg = server.config().build()?;
+    /// let patch = CustomerPatch::new().first_name("Jane");
+    /// update_customer(&cfg, TestServer::CUSTOMER_ID, &patch)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
+        Self::serve(TcpListener::bind(addr)?, Box::new(()))
+    }
+
     /// Starts a server that tells `observer` what it does.
     pub(crate) fn start_observed(observer: impl Observer + 'static) -> io::Result<Self> {
-        let server = Server::start(Box::new(observer))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::serve(listener, Box::new(observer))
+    }
+
+    fn serve(listener: TcpListener, observer: Box<dyn Observer>) -> io::Result<Self> {
+        let server = Server::start(listener, observer)?;
         let server = Self {
             base_url: format!("http://{}", server.addr()),
             server,
@@ -205,8 +246,12 @@ impl TestServer {
 
     /// Settings for this server, ready to build.
     pub fn config(&self) -> ConfigBuilder {
-        // Not even a proxy that a later change would use for loopback.
-        Config::builder(API_KEY).base_url(&self.base_url).no_proxy()
+        let addr = self.server.local_addr();
+        Config::builder(API_KEY)
+            .base_url(format!("http://{addr}"))
+            .danger_allow_http(addr.ip().to_string())
+            // Not even one that a later change would use for loopback.
+            .no_proxy()
     }
 
     /// Adds a customer, or replaces the one of the same id.

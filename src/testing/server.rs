@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::mem;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
@@ -60,8 +60,7 @@ struct Worker {
 }
 
 impl Server {
-    pub(super) fn start(observer: Box<dyn Observer>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    pub(super) fn start(listener: TcpListener, observer: Box<dyn Observer>) -> io::Result<Self> {
         let addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -88,8 +87,20 @@ impl Server {
         })
     }
 
+    /// The address as bound.
     pub(super) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The address at which this machine reaches the server. Windows connects to no
+    /// unspecified one.
+    pub(super) fn local_addr(&self) -> SocketAddr {
+        let ip = match self.addr.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        SocketAddr::new(ip, self.addr.port())
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -112,7 +123,7 @@ impl Drop for Server {
         }
         // Wakes the acceptor, which then sees that it is to stop. Only after the
         // workers, whose descriptors this may need.
-        let woken = match TcpStream::connect(self.addr) {
+        let woken = match TcpStream::connect_timeout(&self.local_addr(), CLOSE_TIMEOUT) {
             Ok(_) => true,
             // Some client's connection came first.
             Err(error) => error.kind() == ErrorKind::ConnectionRefused,
@@ -451,7 +462,7 @@ mod tests {
     fn drop_waits_for_every_thread() {
         let ended = Arc::new(AtomicUsize::new(0));
         let observer = SlowToEnd(Arc::clone(&ended));
-        let server = Server::start(Box::new(observer)).unwrap();
+        let server = start(observer);
         let _open = open_in_every_way(&server);
         let requests = server.state().requests.len();
         drop(server);
@@ -463,7 +474,7 @@ mod tests {
     /// As on Windows, where a shutdown does not wake a read.
     #[test]
     fn threads_end_without_a_shutdown() {
-        let server = Server::start(Box::new(())).unwrap();
+        let server = start(());
         let open = open_in_every_way(&server);
         let workers = server.shared.stop();
         assert_eq!(workers.len(), open.len());
@@ -475,6 +486,11 @@ mod tests {
             ended.send(()).unwrap();
         });
         all_ended.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
+
+    fn start(observer: impl Observer + 'static) -> Server {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Server::start(listener, Box::new(observer)).unwrap()
     }
 
     /// Makes each thread that reads a request take its time to end.

@@ -1,7 +1,7 @@
 //! The test server does what its documentation says.
 
 use std::io::{ErrorKind as IoKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,52 @@ fn starts_with_the_pages_customer() {
     assert_eq!(server.requests(), []);
     assert!(server.base_url().starts_with("http://127.0.0.1:"));
     assert!(format!("{server:?}").starts_with("TestServer { base_url: \"http://127.0.0.1:"));
+}
+
+#[test]
+fn binds_any_address_of_this_machine() {
+    for (addr, url, local) in [
+        ("127.0.0.1:0", "http://127.0.0.1:", "http://127.0.0.1:"),
+        ("0.0.0.0:0", "http://0.0.0.0:", "http://127.0.0.1:"),
+        ("[::1]:0", "http://[::1]:", "http://[::1]:"),
+        ("[::]:0", "http://[::]:", "http://[::1]:"),
+    ] {
+        let server = match TestServer::bind(addr) {
+            Ok(server) => server,
+            // A machine without IPv6.
+            Err(error) if addr.contains("::") => {
+                eprintln!("{addr}: {error}");
+                continue;
+            }
+            Err(error) => panic!("{addr}: {error}"),
+        };
+        let cfg = one_attempt(&server);
+        assert!(server.base_url().starts_with(url), "{server:?}");
+        assert!(cfg.base_url().starts_with(local), "{cfg:?}");
+        let port = |url: &str| url.rsplit(':').next().unwrap().to_owned();
+        assert_eq!(port(server.base_url()), port(cfg.base_url()));
+        let patch = CustomerPatch::new().last_name("Roe");
+        update_customer(&cfg, ID, &patch).unwrap();
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn an_address_that_is_not_given_is_an_error() {
+    let server = start();
+    let taken = server.base_url().replace("http://", "");
+    for (addr, kind) in [
+        (taken.as_str(), IoKind::AddrInUse),
+        // Of TEST-NET-1, which no machine has.
+        ("192.0.2.1:0", IoKind::AddrNotAvailable),
+        ("127.0.0.1", IoKind::InvalidInput),
+        ("127.0.0.1:99999", IoKind::InvalidInput),
+        ("", IoKind::InvalidInput),
+    ] {
+        let error = TestServer::bind(addr).unwrap_err();
+        assert_eq!(error.kind(), kind, "{addr}");
+    }
+    TestServer::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
 }
 
 #[test]
