@@ -7,13 +7,12 @@ use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 use std::{env, fs};
 
 use lexopt::{Arg, Parser, ValueExt};
 use paywithsoap::testing::TestServer;
 use paywithsoap::{
-    Config, ConfigBuilder, CustomerPatch, Error, Outcome, Violation, update_customer,
+    Config, ConfigBuilder, CustomerPatch, Error, Outcome, Violation, update_customer, validate,
 };
 
 const HELP: &str = "\
@@ -138,20 +137,11 @@ fn dry_run(cfg: &Config, args: &Args) -> ExitCode {
     printed(print(&json))
 }
 
-/// Everything that is wrong with settings, id and patch, before anything is
-/// sent: a call whose time is zero checks its input, and goes no further.
+/// Everything that is wrong with settings, id and patch.
 fn violations(cfg: Option<&Error>, args: &Args) -> Vec<Violation> {
-    let check_only = Config::builder("unused")
-        .base_url("http://localhost")
-        .timeout(Duration::ZERO)
-        .build();
-    let input = check_only.and_then(|cfg| update_customer(&cfg, &args.id, &args.patch));
-    let input = input.err();
-    cfg.into_iter()
-        .chain(&input)
-        .flat_map(Error::violations)
-        .cloned()
-        .collect()
+    let input = validate(&args.id, &args.patch).err();
+    let errors = cfg.into_iter().chain(&input);
+    errors.flat_map(Error::violations).cloned().collect()
 }
 
 fn parse(mut parser: Parser) -> Result<Option<Args>, lexopt::Error> {
