@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeStruct, Serializer};
@@ -29,7 +30,8 @@ macro_rules! customer {
             pub id: String,
             $($(#[$doc])* pub $name: Option<$type>,)+
             json: String,
-            request_id: Option<String>,
+            request_id: Option<Arc<str>>,
+            attempts: u32,
         }
 
         /// The fields of a response, in the order of the API's page.
@@ -42,13 +44,14 @@ macro_rules! customer {
                     id: fields.id.into_owned(),
                     json: String::new(),
                     request_id: None,
+                    attempts: 1,
                 }
             }
         }
 
         impl PartialEq for Customer {
             fn eq(&self, other: &Self) -> bool {
-                // Not the JSON and the request id, which differ for the same customer.
+                // Not how it came, which differs for the same customer.
                 self.id == other.id $(&& self.$name == other.$name)+
             }
         }
@@ -144,6 +147,13 @@ impl Customer {
         self.request_id.as_deref()
     }
 
+    /// Returns how many times the request was sent or tried to be, at least 1: more
+    /// after retries.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
     /// Returns the fields whose value in the response is not the one that `patch`
     /// sets, in field order.
     ///
@@ -221,8 +231,13 @@ impl Customer {
         Err((reason, json.into_bytes()))
     }
 
-    pub(crate) fn with_request_id(mut self, request_id: Option<String>) -> Self {
+    pub(crate) fn with_request_id(mut self, request_id: Option<Arc<str>>) -> Self {
         self.request_id = request_id;
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
         self
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::iter;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::api_error::ApiError;
@@ -58,7 +59,7 @@ struct Inner {
 /// What an error keeps of a response.
 pub(crate) struct ErrorResponse {
     pub(crate) status: u16,
-    pub(crate) request_id: Option<String>,
+    pub(crate) request_id: Option<Arc<str>>,
     pub(crate) body: String,
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, SET_COOKIE, USER_AGENT};
@@ -15,9 +16,9 @@ use crate::retry;
 /// A response whose head came whole.
 pub(crate) struct Response {
     pub(crate) status: u16,
-    pub(crate) request_id: Option<String>,
+    pub(crate) request_id: Option<Arc<str>>,
     /// The `Retry-After` header as received.
-    pub(crate) retry_after: Option<String>,
+    pub(crate) retry_after: Option<Arc<str>>,
     /// The body, at most one byte longer than `MAX_BODY_SIZE`.
     pub(crate) body: Vec<u8>,
     /// Why the body is not whole, if it is not.
@@ -38,13 +39,14 @@ pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
 /// The longest body that is read.
 pub(crate) const MAX_BODY_SIZE: usize = 1024 * 1024;
 
-/// Sends `PATCH {base}/api/v1/customers/{id}` once, and reads the response.
+/// Sends `PATCH {base}/api/v1/customers/{id}` once, and reads the response. Also
+/// returns whether that has opened a connection.
 pub(crate) fn send(
     cfg: &Config,
     id: &str,
     body: &str,
     deadline: Option<Instant>,
-) -> Result<Response, Failure> {
+) -> (Result<Response, Failure>, bool) {
     // ureq checks it, and connects anew where it is not silent.
     let connection = cfg
         .pool()
@@ -57,7 +59,7 @@ pub(crate) fn send(
     if connection.is_reusable() {
         cfg.pool().put(connection);
     }
-    response.map_err(|error| {
+    let response = response.map_err(|error| {
         if !trace.sent {
             // What is cached of the name may be what led nowhere.
             cfg.network().resolver().invalidate();
@@ -75,7 +77,8 @@ pub(crate) fn send(
             sent: trace.sent,
             is_transient,
         }
-    })
+    });
+    (response, trace.opened)
 }
 
 fn exchange(
@@ -126,7 +129,7 @@ fn exchange(
 }
 
 /// A header's text, unless it is empty or not visible ASCII.
-fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
+fn header_text(headers: &HeaderMap, name: &str) -> Option<Arc<str>> {
     let value = headers.get(name)?.to_str().ok()?;
     (!value.is_empty()).then(|| value.into())
 }
@@ -270,7 +273,7 @@ mod tests {
     fn fail(server: &TestServer, fault: Fault) -> Failure {
         let cfg = server.config().build().unwrap();
         server.fail_next(fault);
-        match send(&cfg, TestServer::CUSTOMER_ID, "{}", None) {
+        match send(&cfg, TestServer::CUSTOMER_ID, "{}", None).0 {
             Ok(response) => panic!("{}", response.status),
             Err(failure) => failure,
         }
@@ -317,7 +320,7 @@ mod tests {
         let server = TestServer::start().unwrap();
         let cfg = server.config().build().unwrap();
         let resolver = cfg.network().resolver();
-        let call = || send(&cfg, TestServer::CUSTOMER_ID, "{}", None);
+        let call = || send(&cfg, TestServer::CUSTOMER_ID, "{}", None).0;
         resolver.cache("api.example", Vec::new());
 
         // The address was right: something came of it.
@@ -326,7 +329,7 @@ mod tests {
         assert!(resolver.is_cached("api.example"));
 
         let over = send(&cfg, TestServer::CUSTOMER_ID, "{}", Some(Instant::now()));
-        assert!(!over.err().unwrap().sent);
+        assert!(!over.0.err().unwrap().sent);
         assert!(!resolver.is_cached("api.example"));
     }
 }

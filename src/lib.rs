@@ -136,6 +136,10 @@
 //! connection that broke, 500, 502, 503, 504 and 520 to 524. That may apply the change
 //! twice, and overwrite a change that somebody else made in between.
 //!
+//! [`Customer::attempts`] and [`Error::attempts`] tell how many attempts a call took.
+//! [`on_attempt`](ConfigBuilder::on_attempt) sets a function that is called after each
+//! of them, to count or log what a retried success would hide.
+//!
 //! The delay before retry k is `min(8 s, 0.5 s * 2^(k-1))` times a random factor
 //! between 0.5 and 1, and never less than `Retry-After`. A delay of more than 30 s,
 //! or past the deadline, ends the call at once:
@@ -507,6 +511,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api_error;
+mod attempt;
 mod config;
 mod connection;
 mod customer;
@@ -533,6 +538,7 @@ mod update;
 mod url;
 
 pub use crate::api_error::{ApiError, FieldError};
+pub use crate::attempt::Attempt;
 pub use crate::config::{AuthScheme, Config, ConfigBuilder};
 pub use crate::customer::Customer;
 pub use crate::error::{Error, ErrorKind, Outcome};

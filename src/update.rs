@@ -5,10 +5,11 @@ use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::attempt::Attempt;
 use crate::config::Config;
 use crate::customer::Customer;
 use crate::error::{Error, ErrorResponse, Outcome};
-use crate::exchange::{self, Cause, MAX_BODY_SIZE, Response};
+use crate::exchange::{self, Cause, Failure, MAX_BODY_SIZE, Response};
 use crate::format::{self, Violation};
 use crate::patch::CustomerPatch;
 use crate::redact::Sent;
@@ -90,52 +91,68 @@ pub(crate) fn update_with(
 ) -> Result<Customer, Error> {
     // Before the clock starts: what is invalid needs no time.
     let body = checked_body(id, patch)?;
+    let mut started = Instant::now();
     // A time that no clock can show is no limit.
-    let deadline = Instant::now().checked_add(cfg.timeout());
+    let deadline = started.checked_add(cfg.timeout());
     if cfg.timeout().is_zero() {
         let cause = "the timeout is zero".into();
         return Err(Error::transport(cause, Outcome::NotApplied));
     }
+    let is_in_time = |delay: &Duration| {
+        let remaining = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        retry::is_worth_waiting(*delay, remaining)
+    };
     let mut unknown = false;
-    let mut attempt = 1;
+    let mut number = 1;
     loop {
-        let (error, retry) = match try_once(cfg, id, patch, &body, deadline) {
-            Ok(customer) => return Ok(customer),
+        let (response, is_new_connection) = exchange::send(cfg, id, &body, deadline);
+        let head = response.as_ref().ok();
+        let status = head.map(|response| response.status);
+        let request_id = head.and_then(|response| response.request_id.clone());
+        let result = read(cfg, id, patch, response);
+        let error = result.as_ref().err();
+        let mut delay = error.and_then(|(error, retry)| next_delay(cfg, number, *retry, error));
+        delay = delay.filter(is_in_time);
+        if let Some(on_attempt) = cfg.on_attempt() {
+            on_attempt(&Attempt {
+                number,
+                duration: started.elapsed(),
+                status,
+                request_id,
+                outcome: error.map(|(error, _)| error.outcome()),
+                retry_in: delay,
+                is_new_connection,
+            });
+            // That may have taken a while.
+            delay = delay.filter(is_in_time);
+        }
+        let (error, retry) = match result {
+            Ok(customer) => return Ok(customer.with_attempts(number)),
             Err(failed) => failed,
         };
         // For good: no later response takes back what an earlier attempt may have done.
         unknown |= error.outcome() == Outcome::Unknown;
-        let delay = next_delay(cfg, attempt, retry, error.retry_after(), deadline);
         let Some(delay) = delay else {
             return Err(error
                 .with_transient(retry != Retry::Never)
-                .with_attempts(attempt)
+                .with_attempts(number)
                 .after_unknown(unknown));
         };
         sleep(delay);
-        attempt += 1;
+        number += 1;
+        started = Instant::now();
     }
 }
 
 /// How long to sleep before the next attempt; `None` if there is to be none.
-fn next_delay(
-    cfg: &Config,
-    attempt: u32,
-    retry: Retry,
-    retry_after: Option<Duration>,
-    deadline: Option<Instant>,
-) -> Option<Duration> {
+fn next_delay(cfg: &Config, number: u32, retry: Retry, error: &Error) -> Option<Duration> {
     let may_retry = match retry {
         Retry::Never => false,
         Retry::Safe => true,
         Retry::Unsafe => cfg.retry_unknown(),
     };
-    if !may_retry || attempt > cfg.max_retries() {
-        return None;
-    }
-    let delay = retry::delay(attempt, retry::jitter(), retry_after);
-    let remaining = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    retry::is_worth_waiting(delay, remaining).then_some(delay)
+    (may_retry && number <= cfg.max_retries())
+        .then(|| retry::delay(number, retry::jitter(), error.retry_after()))
 }
 
 /// The body to send, or every violation of id and patch.
@@ -150,15 +167,14 @@ fn checked_body(id: &str, patch: &CustomerPatch) -> Result<String, Error> {
     }
 }
 
-/// One attempt, and whether another may follow it.
-fn try_once(
+/// What came of an attempt, and whether another may follow it.
+fn read(
     cfg: &Config,
     id: &str,
     patch: &CustomerPatch,
-    body: &str,
-    deadline: Option<Instant>,
+    response: Result<Response, Failure>,
 ) -> Result<Customer, (Error, Retry)> {
-    let response = exchange::send(cfg, id, body, deadline).map_err(|failure| {
+    let response = response.map_err(|failure| {
         let (outcome, retry) = retry::classify_transport(failure.sent, failure.is_transient);
         (Error::transport(failure.cause, outcome), retry)
     })?;

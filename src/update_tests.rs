@@ -1,5 +1,7 @@
 use std::cell::RefCell;
+use std::mem;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use socket2::{Domain, Socket, Type};
 
@@ -304,6 +306,133 @@ fn a_truncated_body_names_its_cause() {
         ]
     );
     assert_eq!(lines.len(), 3, "{shown}");
+}
+
+/// What a call tells of its attempts and of its sleeps, in order.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<Event>>>);
+
+#[derive(Debug)]
+enum Event {
+    Attempt(Attempt),
+    Sleep(Duration),
+}
+
+impl Events {
+    fn push(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+
+    fn take(&self) -> Vec<Event> {
+        mem::take(&mut self.0.lock().unwrap())
+    }
+
+    /// Makes a call, and notes what it tells.
+    fn call(&self, cfg: ConfigBuilder) -> Result<Customer, Error> {
+        let events = self.clone();
+        let cfg = cfg.on_attempt(move |attempt| events.push(Event::Attempt(attempt.clone())));
+        update_with(&cfg.build().unwrap(), ID, &patch(), |delay| {
+            self.push(Event::Sleep(delay));
+        })
+    }
+}
+
+#[test]
+fn tells_of_each_attempt_before_its_delay() {
+    let server = TestServer::start().unwrap();
+    let faults = [
+        come_back(429, "7"),
+        response(503),
+        Fault::CloseAfterReading,
+        Fault::CloseBeforeReading,
+        response(408),
+    ];
+    for fault in faults {
+        server.fail_next(fault);
+    }
+    let events = Events::default();
+    let cfg = server.config().max_retries(5).retry_unknown(true);
+    let customer = events.call(cfg.timeout(Duration::MAX)).unwrap();
+    assert_eq!(customer.attempts(), 6);
+
+    let (safe, unknown) = (Some(Outcome::NotApplied), Some(Outcome::Unknown));
+    let mut events = events.take().into_iter();
+    for (number, status, request_id, outcome, is_new) in [
+        (1, Some(429), None, safe, true),
+        (2, Some(503), Some("req_503"), unknown, false),
+        (3, None, None, unknown, false),
+        (4, None, None, unknown, true),
+        (5, Some(408), Some("req_408"), safe, true),
+        (6, Some(200), customer.request_id(), None, false),
+    ] {
+        let Some(Event::Attempt(attempt)) = events.next() else {
+            panic!("no attempt {number}");
+        };
+        assert_eq!(attempt.number(), number);
+        assert_eq!(attempt.status(), status, "{number}");
+        assert_eq!(attempt.request_id(), request_id, "{number}");
+        assert_eq!(attempt.outcome(), outcome, "{number}");
+        assert_eq!(attempt.is_new_connection(), is_new, "{number}");
+        assert!(attempt.duration() > Duration::ZERO);
+        assert!(!format!("{attempt:?}").contains("req_"), "{attempt:?}");
+        match (attempt.retry_in(), events.next()) {
+            (Some(told), Some(Event::Sleep(slept))) => assert_eq!(told, slept),
+            (None, None) => assert_eq!(number, 6),
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn tells_of_no_connection_that_was_not_opened() {
+    let server = TestServer::start().unwrap();
+    let addr: SocketAddr = server.base_url()["http://".len()..].parse().unwrap();
+    let cfg = server
+        .config()
+        .max_retries(1)
+        .connect_timeout(Duration::MAX);
+    drop(server);
+    let _nobody = refuse(addr);
+    let events = Events::default();
+    let error = events.call(cfg).unwrap_err();
+    assert_eq!(error.attempts(), 2);
+    let events = events.take();
+    let [Event::Attempt(first), Event::Sleep(_), Event::Attempt(last)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    for attempt in [first, last] {
+        assert!(!attempt.is_new_connection());
+        assert_eq!((attempt.status(), attempt.request_id()), (None, None));
+        assert_eq!(attempt.outcome(), Some(Outcome::NotApplied));
+    }
+    assert!(first.retry_in().is_some() && last.retry_in().is_none());
+}
+
+#[test]
+fn tells_an_attempts_own_outcome() {
+    let server = TestServer::start().unwrap();
+    server.fail_next(response(500));
+    server.fail_next(response(422));
+    let events = Events::default();
+    let error = events
+        .call(server.config().retry_unknown(true))
+        .unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Unknown);
+    let events = events.take();
+    let Some(Event::Attempt(last)) = events.last() else {
+        panic!("{events:?}");
+    };
+    assert_eq!((last.number(), last.status()), (2, Some(422)));
+    assert_eq!(last.outcome(), Some(Outcome::NotApplied));
+}
+
+#[test]
+fn tells_nothing_where_nothing_is_tried() {
+    let server = TestServer::start().unwrap();
+    let events = Events::default();
+    let never = server.config().timeout(Duration::ZERO);
+    events.call(never).unwrap_err();
+    assert!(events.take().is_empty());
 }
 
 #[test]

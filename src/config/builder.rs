@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use ureq::http::{HeaderName, HeaderValue};
 
 use super::{AuthScheme, Config, Header, Settings};
+use crate::attempt::{Attempt, OnAttempt};
 use crate::connection::Network;
 use crate::error::Error;
 use crate::format::{self, NOT_UTF8, Violation};
@@ -51,6 +53,7 @@ pub struct ConfigBuilder {
     /// Each by the name that it was given.
     headers: Vec<(String, Result<Header, Violation>)>,
     http_hosts: Vec<Result<String, Violation>>,
+    on_attempt: Option<OnAttempt>,
     proxy: ProxySetting,
     root_certificates: Result<Option<tls::Roots>, Violation>,
     system_roots: bool,
@@ -63,6 +66,10 @@ enum ProxySetting {
     Never,
     Url(Result<Url, Violation>),
 }
+
+// It calls nothing, and is taken apart by value.
+impl UnwindSafe for ConfigBuilder {}
+impl RefUnwindSafe for ConfigBuilder {}
 
 impl ConfigBuilder {
     pub(super) fn new(api_key: &str) -> Self {
@@ -78,6 +85,7 @@ impl ConfigBuilder {
             user_agent: Ok(HeaderValue::from_static(CRATE)),
             headers: Vec::new(),
             http_hosts: Vec::new(),
+            on_attempt: None,
             proxy: ProxySetting::Environment,
             root_certificates: Ok(None),
             system_roots: false,
@@ -278,6 +286,50 @@ impl ConfigBuilder {
         self
     }
 
+    /// Sets a function that is called after each attempt of a call, before any delay,
+    /// to count attempts or to log them. The last one wins. Defaults to none.
+    ///
+    /// It runs on the thread of the call, with no lock held. Its own time comes on top
+    /// of the call's [`timeout`](Self::timeout): where it outlasts that, no further
+    /// attempt follows, and what has been applied is returned as such. A panic in it
+    /// reaches the caller of [`update_customer`](crate::update_customer), who then does
+    /// not know the outcome; the settings stay usable.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// use paywithsoap::testing::{Fault, TestServer};
+    /// use paywithsoap::{CustomerPatch, update_customer};
+    ///
+    /// let attempts = Arc::new(AtomicU32::new(0));
+    /// let retries = Arc::new(AtomicU32::new(0));
+    ///
+    /// let server = TestServer::start()?;
+    /// let (all, again) = (Arc::clone(&attempts), Arc::clone(&retries));
+    /// let cfg = server
+    ///     .config()
+    ///     .on_attempt(move |attempt| {
+    ///         all.fetch_add(1, Ordering::Relaxed);
+    ///         again.fetch_add(attempt.retry_in().is_some().into(), Ordering::Relaxed);
+    ///     })
+    ///     .build()?;
+    ///
+    /// server.fail_next(Fault::respond(429, ""));
+    /// let patch = CustomerPatch::new().first_name("Jane");
+    /// let customer = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch)?;
+    /// assert_eq!(customer.attempts(), 2);
+    /// assert_eq!(attempts.load(Ordering::Relaxed), 2);
+    /// assert_eq!(retries.load(Ordering::Relaxed), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_attempt(mut self, call: impl Fn(&Attempt) + Send + Sync + 'static) -> Self {
+        self.on_attempt = Some(Arc::new(call));
+        self
+    }
+
     /// Sets the proxy that every call goes through, by CONNECT: an `http` or
     /// `https` URL, with %-encoded user name and password where it wants them.
     ///
@@ -377,6 +429,7 @@ impl ConfigBuilder {
             connect_timeout: self.connect_timeout,
             max_retries: self.max_retries,
             retry_unknown: self.retry_unknown,
+            on_attempt: self.on_attempt,
             from_env: self.from_env,
         };
         Ok(Config {

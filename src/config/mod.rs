@@ -10,6 +10,7 @@ use std::time::Duration;
 use ureq::http::{HeaderName, HeaderValue};
 
 pub use self::builder::ConfigBuilder;
+use crate::attempt::OnAttempt;
 use crate::connection::Network;
 use crate::error::Error;
 use crate::format::Violation;
@@ -59,6 +60,7 @@ struct Settings {
     connect_timeout: Duration,
     max_retries: u32,
     retry_unknown: bool,
+    on_attempt: Option<OnAttempt>,
     proxied: bool,
     from_env: bool,
 }
@@ -251,6 +253,10 @@ impl Config {
 
     pub(crate) fn retry_unknown(&self) -> bool {
         self.settings.retry_unknown
+    }
+
+    pub(crate) fn on_attempt(&self) -> Option<&OnAttempt> {
+        self.settings.on_attempt.as_ref()
     }
 
     /// Whether the settings began with those of the environment, so that hints

@@ -61,6 +61,8 @@ pub(super) enum Top {
 struct Limit(Option<Instant>, &'static str);
 
 /// What came of a call.
+// Each is a fact of its own.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Trace {
     /// Whether any of the request may have been sent.
@@ -69,6 +71,8 @@ pub(crate) struct Trace {
     pub(crate) received: bool,
     /// Whether the request was written to a connection of an earlier call.
     pub(crate) reused: bool,
+    /// Whether it was written to one that this call has opened.
+    pub(crate) opened: bool,
 }
 
 impl Call {
@@ -208,6 +212,7 @@ impl UnderWay<'_> {
             sent: !matches!(progress, Progress::Buffered | Progress::Flushing),
             received: progress == Progress::Received,
             reused: state.reused,
+            opened: !state.reused && !matches!(progress, Progress::Ended | Progress::Buffered),
         }
     }
 }

@@ -7,14 +7,15 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use paywithsoap::testing::{Fault, Request, TestServer};
 use paywithsoap::{
-    ApiError, AuthScheme, Config, ConfigBuilder, Customer, CustomerPatch, Error, ErrorKind,
-    FieldError, Outcome, Violation,
+    ApiError, Attempt, AuthScheme, Config, ConfigBuilder, Customer, CustomerPatch, Error,
+    ErrorKind, FieldError, Outcome, Violation,
 };
 
 #[test]
 fn public_types_are_send_and_sync() {
     fn check<T: Send + Sync + Unpin + Debug + 'static>() {}
     check::<ApiError>();
+    check::<Attempt>();
     check::<AuthScheme>();
     check::<Config>();
     check::<ConfigBuilder>();
@@ -33,6 +34,7 @@ fn public_types_are_send_and_sync() {
 #[test]
 fn values_are_unwind_safe() {
     fn check<T: UnwindSafe + RefUnwindSafe>() {}
+    check::<Attempt>();
     check::<AuthScheme>();
     check::<Config>();
     check::<ConfigBuilder>();

@@ -1,5 +1,6 @@
 //! What the crate does, by its public API: a module for each subject.
 
+mod attempt;
 mod autotraits;
 mod common;
 mod config;
