@@ -18,7 +18,17 @@ fn readme_quotes_each_recipe() {
         include_str!("thiserror.rs"),
         include_str!("toml.rs"),
     ];
-    // All that is above a recipe's test.
-    let recipes = recipes.map(|file| file.split_once("\n\n#[test]\n").unwrap().0);
-    assert_eq!(quotes(), recipes);
+    assert_eq!(quotes(), recipes.map(recipe));
+}
+
+#[test]
+fn the_crate_page_quotes_the_async_recipe() {
+    let page = include_str!("../../../src/lib.rs");
+    let page = page.replace("//! ", "").replace("//!\n", "\n");
+    assert!(page.contains(recipe(include_str!("tokio.rs"))));
+}
+
+/// All that is above a recipe's test.
+fn recipe(file: &'static str) -> &'static str {
+    file.split_once("\n\n#[test]\n").unwrap().0
 }
