@@ -9,6 +9,24 @@ use crate::error::Outcome;
 /// One attempt of a call, for [`ConfigBuilder::on_attempt`](crate::ConfigBuilder::on_attempt).
 ///
 /// Its [`Debug`] shows no personal data.
+///
+/// # Example
+///
+/// ```
+/// use paywithsoap::Attempt;
+///
+/// fn line(attempt: &Attempt) -> String {
+///     let outcome = match attempt.outcome() {
+///         None => "applied".into(),
+///         Some(outcome) => outcome.to_string(),
+///     };
+///     let (number, duration) = (attempt.number(), attempt.duration());
+///     match attempt.retry_in() {
+///         Some(delay) => format!("attempt {number}: {outcome}, {duration:?}, again in {delay:?}"),
+///         None => format!("attempt {number}: {outcome}, {duration:?}"),
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Attempt {
