@@ -59,6 +59,23 @@ fn a_closed_connection_is_opened_anew() {
     }
 }
 
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
+#[test]
+fn a_proxy_is_no_connection_to_the_api() {
+    let addr = common::serve(|_, mut stream| {
+        common::read_head(&mut stream)?;
+        std::io::Write::write_all(&mut stream, b"HTTP/1.1 502 x\r\n\r\n")
+    });
+    let (cfg, seen) = counted(common::config(addr));
+    let cfg = cfg.base_url("https://api.example.test");
+    let cfg = cfg.proxy(format!("http://{addr}")).build().unwrap();
+    let error = call(&cfg).unwrap_err();
+    assert_eq!(error.outcome(), Outcome::NotApplied);
+    let attempt = seen.lock().unwrap().1.take().unwrap();
+    assert!(!attempt.is_new_connection());
+    assert_eq!(attempt.status(), None);
+}
+
 #[test]
 fn a_panic_reaches_the_caller_alone() {
     let connections = Arc::new(AtomicUsize::new(0));
