@@ -90,10 +90,10 @@ fn exchange(
 ) -> Result<Response, ureq::Error> {
     let url = [cfg.base_url(), "/api/v1/customers/", id].concat();
     let mut request = Request::patch(url)
-        .header(AUTHORIZATION, cfg.authorization())
+        .header(AUTHORIZATION, &cfg.settings.authorization)
         .header(CONTENT_TYPE, JSON)
         .header(ACCEPT, JSON)
-        .header(USER_AGENT, cfg.user_agent());
+        .header(USER_AGENT, &cfg.settings.user_agent);
     for (name, value) in cfg.headers() {
         request = request.header(name, value);
     }

@@ -113,7 +113,7 @@ pub(crate) fn update_with(
         let error = result.as_ref().err();
         let mut delay = error.and_then(|(error, retry)| next_delay(cfg, number, *retry, error));
         delay = delay.filter(is_in_time);
-        if let Some(on_attempt) = cfg.on_attempt() {
+        if let Some(on_attempt) = &cfg.settings.on_attempt {
             on_attempt(&Attempt {
                 number,
                 duration: started.elapsed(),
@@ -149,9 +149,9 @@ fn next_delay(cfg: &Config, number: u32, retry: Retry, error: &Error) -> Option<
     let may_retry = match retry {
         Retry::Never => false,
         Retry::Safe => true,
-        Retry::Unsafe => cfg.retry_unknown(),
+        Retry::Unsafe => cfg.settings.retry_unknown,
     };
-    (may_retry && number <= cfg.max_retries())
+    (may_retry && number <= cfg.settings.max_retries)
         .then(|| retry::delay(number, retry::jitter(), error.retry_after()))
 }
 

@@ -38,7 +38,7 @@ use crate::url::Url;
 /// ```
 #[derive(Clone)]
 pub struct Config {
-    settings: Arc<Settings>,
+    pub(crate) settings: Arc<Settings>,
     // Apart from the shared settings, so that `with_header` and `with_timeout`
     // change no clone.
     headers: Arc<[Header]>,
@@ -48,19 +48,20 @@ pub struct Config {
 /// A header that every request has besides the client's own.
 type Header = (HeaderName, HeaderValue);
 
-struct Settings {
+/// What a `Config` and all that are made of it have in common.
+pub(crate) struct Settings {
     network: Arc<Network>,
     pool: Pool,
     /// Kept beside the header made of it, for errors to recognize.
     api_key: String,
     base_url: Url,
-    authorization: HeaderValue,
-    user_agent: HeaderValue,
+    pub(crate) authorization: HeaderValue,
+    pub(crate) user_agent: HeaderValue,
     // For Debug alone: `network` has its own.
     connect_timeout: Duration,
-    max_retries: u32,
-    retry_unknown: bool,
-    on_attempt: Option<OnAttempt>,
+    pub(crate) max_retries: u32,
+    pub(crate) retry_unknown: bool,
+    pub(crate) on_attempt: Option<OnAttempt>,
     proxied: bool,
     from_env: bool,
 }
@@ -228,14 +229,6 @@ impl Config {
         &self.settings.pool
     }
 
-    pub(crate) fn authorization(&self) -> &HeaderValue {
-        &self.settings.authorization
-    }
-
-    pub(crate) fn user_agent(&self) -> &HeaderValue {
-        &self.settings.user_agent
-    }
-
     pub(crate) fn headers(&self) -> &[Header] {
         &self.headers
     }
@@ -245,18 +238,6 @@ impl Config {
         let values = self.headers.iter();
         let values = values.filter_map(|(_, value)| value.to_str().ok());
         [self.settings.api_key.as_str()].into_iter().chain(values)
-    }
-
-    pub(crate) fn max_retries(&self) -> u32 {
-        self.settings.max_retries
-    }
-
-    pub(crate) fn retry_unknown(&self) -> bool {
-        self.settings.retry_unknown
-    }
-
-    pub(crate) fn on_attempt(&self) -> Option<&OnAttempt> {
-        self.settings.on_attempt.as_ref()
     }
 
     /// Whether the settings began with those of the environment, so that hints
@@ -274,8 +255,8 @@ impl fmt::Debug for Config {
             .field("base_url", &self.base_url())
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.settings.connect_timeout)
-            .field("max_retries", &self.max_retries())
-            .field("retry_unknown", &self.retry_unknown())
+            .field("max_retries", &self.settings.max_retries)
+            .field("retry_unknown", &self.settings.retry_unknown)
             .field("headers", &headers)
             // Whether, and not which: its URL may hold a password.
             .field("proxied", &self.settings.proxied)
