@@ -106,9 +106,12 @@ impl ConfigBuilder {
     /// under its name, which [`build`](Self::build) reports; a setter that is
     /// called afterwards wins.
     ///
-    /// Whoever sets the environment of a process so chooses its API and the
-    /// roots that it trusts. A privileged program should use
-    /// [`Config::builder`] and [`no_proxy`](Self::no_proxy).
+    /// The environment so decides which server gets the key, and which roots are
+    /// trusted. A program with more rights than whoever starts it should use
+    /// [`Config::builder`], [`no_proxy`](Self::no_proxy), and the built-in roots or
+    /// [`root_certificates`](Self::root_certificates): `native-tls` and
+    /// [`system_roots`](Self::system_roots) trust what `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` name on Linux.
     ///
     /// # Example
     ///

@@ -73,7 +73,8 @@ impl RefUnwindSafe for Config {}
 /// How the API key is written into the `Authorization` header.
 ///
 /// The API's page contradicts itself: its prose says bearer token, its samples
-/// send the bare key. Both are reported to work.
+/// send the bare key. The sample program `Soap-Payments/sample-code` on GitHub
+/// sends a bearer token. Where one is rejected with 401, try the other.
 ///
 /// # Example
 ///

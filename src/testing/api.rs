@@ -54,7 +54,7 @@ impl Api {
             _ => return Err(Response::error(404, "Not found", None)),
         };
         let key = request.header("authorization").unwrap_or_default();
-        // Either scheme, as the API is reported to do.
+        // Either scheme, since the API's page has both.
         if key.strip_prefix("Bearer ").unwrap_or(key) != API_KEY {
             let hint = Some("Check your API key");
             return Err(Response::error(401, "Unauthorized", hint));
