@@ -29,7 +29,7 @@ use time::{Date, Month};
 /// );
 /// assert_eq!(violation.to_string(), format!("{} {}", violation.field(), violation.rule()));
 /// ```
-#[derive(Clone, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Violation {
     field: &'static str,
     /// Which header it is about, where the field may be set many times.
@@ -67,17 +67,6 @@ impl Violation {
     #[must_use]
     pub fn rule(&self) -> &'static str {
         self.rule
-    }
-}
-
-impl fmt::Debug for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("Violation");
-        debug.field("field", &self.field);
-        if let Some(name) = &self.name {
-            debug.field("name", name);
-        }
-        debug.field("rule", &self.rule).finish()
     }
 }
 
@@ -153,13 +142,10 @@ macro_rules! field {
             /// Returns the value if it has the field's format.
             pub(crate) fn check(self, value: String) -> Result<String, Violation> {
                 let rule = match self {
-                    _ if value.is_empty() => Some(EMPTY),
+                    _ if value.is_empty() => Some("must not be empty: leave the field out to keep its value"),
                     $(Self::$variant => $check(&value).err()),+
                 };
-                match rule {
-                    None => Ok(value),
-                    Some(rule) => Err(Violation::new(self.name(), rule)),
-                }
+                rule.map_or(Ok(value), |rule| Err(Violation::new(self.name(), rule)))
             }
         }
     };
@@ -194,13 +180,13 @@ pub(crate) type Rule = &'static str;
 /// Whether a value is written like `shape`, in which `0` stands for any digit, `A` for
 /// any capital and `a` for any small letter of ASCII.
 pub(crate) fn has_shape(value: &str, shape: &str) -> bool {
-    let is_like = |(byte, like): (u8, u8)| match like {
-        b'0' => byte.is_ascii_digit(),
-        b'A' => byte.is_ascii_uppercase(),
-        b'a' => byte.is_ascii_lowercase(),
-        _ => byte == like,
+    let class = |byte: u8| match byte {
+        b'0'..=b'9' => b'0',
+        b'A'..=b'Z' => b'A',
+        b'a'..=b'z' => b'a',
+        _ => byte,
     };
-    value.len() == shape.len() && value.bytes().zip(shape.bytes()).all(is_like)
+    value.bytes().map(class).eq(shape.bytes())
 }
 
 /// Whether a text starts with another, in any case.
@@ -209,7 +195,6 @@ pub(crate) fn starts_with(text: &str, start: &str) -> bool {
     head.is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
-const EMPTY: Rule = "must not be empty: leave the field out to keep its value";
 pub(crate) const NOT_UTF8: Rule = "must be UTF-8";
 
 /// What to say first of a value that is wrong: what was pasted along with it.
@@ -281,14 +266,10 @@ pub(crate) fn email(value: &str) -> Result<(), Rule> {
 fn email_hint(value: &str) -> Rule {
     match value.rsplit_once('@') {
         _ if starts_with(value, "mailto:") => {
-            "must be a bare e-mail address: drop `mailto:` and any `?` part, and decode each %XX"
+            "must be a bare address: drop `mailto:` and any `?` part, and decode each %XX"
         }
-        _ if value.contains(['<', '>']) => {
-            "must be a bare e-mail address: drop the name and the angle brackets"
-        }
-        _ if value.contains([',', ';']) => {
-            "must be one e-mail address, without comma and semicolon: is a dot meant?"
-        }
+        _ if value.contains(['<', '>']) => "must be a bare address: drop the name and the `<>`",
+        _ if value.contains([',', ';']) => "must be one address without comma: is a dot meant?",
         None => "must be an e-mail address, like customer@example.com: there is no `@`",
         Some((_, domain)) if !domain.is_ascii() => {
             "must have a domain in ASCII: check it for dashes, quotes and look-alike letters, \
@@ -382,9 +363,7 @@ fn date_hint(value: &str) -> Rule {
             "must be written YYYY-MM-DD: look up the day, since a time zone may have moved it"
         };
     }
-    // Word processors make others of hyphens.
-    let is_hyphen = |c| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}');
-    let digits = value.replace(is_hyphen, "");
+    let digits = value.replace(is_dash, "");
     if value.contains(['/', '.']) {
         "must be written YYYY-MM-DD, year first: 02/03/1990 means two different days"
     } else if has_shape(&digits, "00000000")
@@ -394,6 +373,11 @@ fn date_hint(value: &str) -> Rule {
     } else {
         "must be a date written YYYY-MM-DD, like 1990-01-31"
     }
+}
+
+/// Whether it is a hyphen, or what word processors make of one.
+pub(crate) fn is_dash(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
 /// A first or last name: at least one visible character, at most 255 characters,
@@ -463,22 +447,21 @@ pub(crate) fn is_visible(value: &str) -> bool {
 /// The product put before the crate's own in `User-Agent`: 1 to 256 bytes of
 /// printable ASCII.
 pub(crate) fn user_agent(value: &str) -> Result<(), Rule> {
-    if (1..=256).contains(&value.len()) && value.bytes().all(|b| matches!(b, 0x20..=0x7E)) {
-        Ok(())
-    } else {
-        Err("must be 1 to 256 printable ASCII characters")
-    }
+    let is_printable = value.bytes().all(|b| matches!(b, 0x20..=0x7E));
+    let is_valid = is_printable && (1..=256).contains(&value.len());
+    is_valid
+        .then_some(())
+        .ok_or("must be 1 to 256 printable ASCII characters")
 }
 
 /// The name of a header: a token of RFC 9110, 5.6.2.
 pub(crate) fn header_name(name: &str) -> Result<(), Rule> {
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     // All headers together may have no more. HeaderName fails from 64 KiB on.
-    if (1..=8192).contains(&name.len()) && name.bytes().all(is_token) {
-        Ok(())
-    } else {
-        Err("must have a name of 1 to 8192 letters, digits and !#$%&'*+-.^_`|~ only")
-    }
+    let is_valid = (1..=8192).contains(&name.len()) && name.bytes().all(is_token);
+    is_valid
+        .then_some(())
+        .ok_or("must have a name of 1 to 8192 letters, digits and !#$%&'*+-.^_`|~ only")
 }
 
 /// A header whose name is a token: one that a caller may set, with visible

@@ -128,8 +128,8 @@ pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 /// may send (RFC 9110, 5.6.7). Which day of the week it is, is not checked.
 fn http_date(value: &str) -> Option<OffsetDateTime> {
     // The parser is one of e-mail: it takes comments, other zones and short years.
-    let is_http = format::has_shape(value, "Aaa, 00 Aaa 0000 00:00:00 GMT");
-    is_http.then(|| OffsetDateTime::parse(value, &Rfc2822).ok())?
+    let has_shape = format::has_shape(value, "Aaa, 00 Aaa 0000 00:00:00 AAA");
+    (has_shape && value.ends_with("GMT")).then(|| OffsetDateTime::parse(value, &Rfc2822).ok())?
 }
 
 #[cfg(test)]

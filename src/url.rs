@@ -1,7 +1,7 @@
 //! The base URL of the API, and the URL of a proxy.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::format::{Rule, check_bare, is_label, is_visible, starts_with};
 
@@ -69,12 +69,9 @@ impl Url {
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
-        write!(f, "\"{scheme}://{host}:{}\"", self.port)
+        let is_ipv6 = self.host.contains(':');
+        let (open, close) = if is_ipv6 { ("[", "]") } else { ("", "") };
+        write!(f, "\"{scheme}://{open}{}{close}:{}\"", self.host, self.port)
     }
 }
 
@@ -139,12 +136,10 @@ pub(crate) fn proxy(value: &str) -> Result<Url, Rule> {
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (userinfo, address) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let is_encoded = userinfo
-        .bytes()
-        .all(|b| is_path_byte(b) && b != b'/' && b != b'@')
+    let is_encoded = userinfo.bytes().all(is_path_byte)
         && percent_decoded(userinfo).is_some_and(|bytes| String::from_utf8(bytes).is_ok());
-    // An `@` further on belongs to a password with one of these characters in it.
-    if !is_encoded || path.contains('@') {
+    // Another `@` belongs to a password with `@`, `/`, `?` or `#` in it.
+    if !is_encoded || userinfo.contains('@') || path.contains('@') {
         return Err("must have user name and password %-encoded, as UTF-8");
     }
     if !matches!(path, "" | "/") {
@@ -171,11 +166,8 @@ fn check_text(value: &str) -> Result<(), Rule> {
 /// `https`, and the rest.
 fn scheme(url: &str) -> Option<(bool, &str)> {
     let (scheme, rest) = url.split_once("://")?;
-    match scheme.to_ascii_lowercase().as_str() {
-        "https" => Some((true, rest)),
-        "http" => Some((false, rest)),
-        _ => None,
-    }
+    let is_https = scheme.eq_ignore_ascii_case("https");
+    (is_https || scheme.eq_ignore_ascii_case("http")).then_some((is_https, rest))
 }
 
 /// Splits an authority without user info into host, without brackets, and
@@ -184,10 +176,7 @@ fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Rule> {
     let (host, rest) = match authority.strip_prefix('[') {
         Some(bracketed) => bracketed.split_once(']').ok_or(NO_HOST)?,
         None if authority.matches(':').count() > 1 => {
-            return Err(
-                "must have an IPv6 address in brackets, like [2001:db8::1], \
-                 and no other `:` than that before the port",
-            );
+            return Err("must have an IPv6 address in brackets, like https://[2001:db8::1]:443");
         }
         None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
@@ -273,9 +262,8 @@ fn percent_decoded(text: &str) -> Option<Vec<u8>> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-        || host.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
+    let is_loopback_ip = host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    is_loopback_ip || host.eq_ignore_ascii_case("localhost")
 }
 
 const NO_HOST: Rule = "must have a host name, an IPv4 address or an [IPv6] address";

@@ -51,9 +51,9 @@ fn rejects_email_addresses_with_a_rule() {
         in the domain no `_` or other sign, no hyphen at the edge of a part, and no part over \
         63 bytes";
     const URI: &str =
-        "must be a bare e-mail address: drop `mailto:` and any `?` part, and decode each %XX";
-    const NAME: &str = "must be a bare e-mail address: drop the name and the angle brackets";
-    const LIST: &str = "must be one e-mail address, without comma and semicolon: is a dot meant?";
+        "must be a bare address: drop `mailto:` and any `?` part, and decode each %XX";
+    const NAME: &str = "must be a bare address: drop the name and the `<>`";
+    const LIST: &str = "must be one address without comma: is a dot meant?";
     const NO_AT: &str = "must be an e-mail address, like customer@example.com: there is no `@`";
     const DOMAIN: &str = "must have a domain in ASCII: check it for dashes, quotes and \
         look-alike letters, else use its xn-- form by IDNA 2008";
@@ -473,8 +473,7 @@ fn rejects_hosts_with_a_rule() {
         network, and is for localhost, 127.0.0.0/8, [::1] and hosts set by danger_allow_http only";
     const HOST: &str = "must have a host name, an IPv4 address or an [IPv6] address";
     const PORT: &str = "must have a port from 1 to 65535 after the `:`, or neither";
-    const BRACKETS: &str = "must have an IPv6 address in brackets, like [2001:db8::1], \
-        and no other `:` than that before the port";
+    const BRACKETS: &str = "must have an IPv6 address in brackets, like https://[2001:db8::1]:443";
     let label = "d".repeat(63);
     check_messages(
         "base_url",
@@ -757,7 +756,7 @@ fn follow(message: &str, value: &str) -> Option<String> {
         "drop the white space or line break around it" => Some(value.trim().into()),
         "drop the byte order mark before it" => Some(value.strip_prefix('\u{FEFF}')?.into()),
         "drop the quotes around it" | "drop the brackets around it" => within(value),
-        "drop the name and the angle brackets" => {
+        "drop the name and the `<>`" => {
             let (_, rest) = value.split_once('<')?;
             Some(rest.split_once('>')?.0.into())
         }

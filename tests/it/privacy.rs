@@ -94,7 +94,7 @@ fn patches_show_fields_but_no_values() {
     let some = CustomerPatch::new().email("ZQXJ").last_name(LAST);
     assert_eq!(
         format!("{some:?}"),
-        "CustomerPatch { email: Violation { field: \"email\", \
+        "CustomerPatch { email: Violation { field: \"email\", name: None, \
          rule: \"must be an e-mail address, like customer@example.com: there is no `@`\" }, \
          last_name: .. }"
     );
@@ -134,7 +134,7 @@ fn violations_show_no_value() {
     assert_error_silent(&error);
     assert_eq!(
         format!("{:?}", error.violations()[4]),
-        "Violation { field: \"phone_number\", \
+        "Violation { field: \"phone_number\", name: None, \
          rule: \"must be exactly 10 digits: of country codes only +1 can be dropped\" }"
     );
 }

@@ -378,7 +378,7 @@ fn patch_debug_names_the_set_fields() {
     let patch = patch.email("jane");
     assert_eq!(
         format!("{patch:?}"),
-        "CustomerPatch { email: Violation { field: \"email\", rule: \"must be an e-mail address, \
+        "CustomerPatch { email: Violation { field: \"email\", name: None, rule: \"must be an e-mail address, \
          like customer@example.com: there is no `@`\" }, last_name: .. }"
     );
 }
