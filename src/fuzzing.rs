@@ -36,7 +36,7 @@ pub fn is_exempt(list: &str, host: &str, port: u16) -> bool {
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 pub fn pem(pem: &[u8]) -> Option<usize> {
     tls::roots(pem).ok()?;
-    Some(pem::certificate_blocks(pem).ok()?.len())
+    Some(pem::certificate_blocks(&pem::text(pem).ok()?).ok()?.len())
 }
 
 /// What becomes of the body of a 200, if it is the customer that was asked for.

@@ -51,7 +51,7 @@ mod backend {
     /// read, and would then trust fewer roots than were given. Whether a backend
     /// can use a root is not known before a connection is made.
     pub(crate) fn roots(pem: &[u8]) -> Result<Roots, Rule> {
-        let certificates: Vec<_> = pem::certificate_blocks(pem)?
+        let certificates: Vec<_> = pem::certificate_blocks(&pem::text(pem)?)?
             .into_iter()
             .map(certificate)
             .collect::<Result<_, _>>()?;
@@ -63,11 +63,11 @@ mod backend {
         roots(&pem::read_file(path)?)
     }
 
-    fn certificate(block: &[u8]) -> Result<Certificate<'static>, Rule> {
+    fn certificate(block: &str) -> Result<Certificate<'static>, Rule> {
         // ureq decodes the base64, and does not look at what comes out.
-        Certificate::from_pem(block)
+        Certificate::from_pem(block.as_bytes())
             .ok()
-            .filter(|certificate| pem::is_der(certificate.der()))
+            .filter(|certificate| pem::is_certificate(certificate.der()))
             .ok_or("must be valid PEM: a block is damaged, or is no certificate")
     }
 

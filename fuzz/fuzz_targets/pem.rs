@@ -19,7 +19,7 @@ fuzz_target!(|pem: &[u8]| {
     }
 
     // A good certificate before or after changes nothing for the others.
-    let good = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    let good = b"-----BEGIN CERTIFICATE-----\nMAMwAaA=\n-----END CERTIFICATE-----\n";
     let after = fuzzing::pem(&[pem, b"\n", good].concat());
     let before = fuzzing::pem(&[good, pem].concat());
     if let Some(read) = read {

@@ -587,7 +587,7 @@ mod with_tls {
         )
     }
 
-    const BLOCK: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    const BLOCK: &str = "-----BEGIN CERTIFICATE-----\nMAMwAaA=\n-----END CERTIFICATE-----\n";
     const READ: &str = "http://127.0.0.1:1 direct";
 
     #[test]
@@ -617,7 +617,7 @@ mod with_tls {
                 Some("must hold at least one PEM block `BEGIN CERTIFICATE`"),
             ),
             (
-                folder.file("damaged.pem", BLOCK.replace("MAA=", "!")),
+                folder.file("damaged.pem", BLOCK.replace("MAMwAaA=", "!")),
                 Some("must be valid PEM: a block is damaged, or is no certificate"),
             ),
         ] {
@@ -893,7 +893,7 @@ fn child() {
                 .api_key("key")
                 .base_url("http://127.0.0.1:1");
             if HAS_TLS {
-                let root = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+                let root = "-----BEGIN CERTIFICATE-----\nMAMwAaA=\n-----END CERTIFICATE-----\n";
                 fixed.root_certificates(root).build()
             } else {
                 fixed.build()

@@ -13,11 +13,9 @@ const DAMAGED: &str = "must be valid PEM: a block is damaged, or is no certifica
 const NO_BEGIN: &str = "must have each `-----BEGIN CERTIFICATE-----` alone on its line, \
                         not indented, in capitals, with five hyphens on either side";
 const NO_END: &str = "must have each block end in `-----END CERTIFICATE-----`, alone on its line: \
-                      a block is cut off";
-const CONVERT: &str = "must hold plain `BEGIN CERTIFICATE` blocks, not `TRUSTED` or `X509` ones: \
-                       convert each with `openssl x509 -in FILE -out NEW`";
-const OTHER: &str = "must hold `BEGIN CERTIFICATE` blocks: a request, a revocation list or \
-                     PKCS #7 is no certificate";
+                      a block is cut off, or joined with the next";
+const OTHER: &str = "must hold plain `BEGIN CERTIFICATE` blocks alone: ask for a file of them, \
+                     since TRUSTED ones, requests, revocation lists and PKCS are none";
 const DER: &str =
     "must be PEM, not DER: convert it with `openssl x509 -inform der -in FILE -out NEW`";
 const UTF_16: &str = "must be saved as UTF-8, not as UTF-16";
@@ -34,7 +32,7 @@ fn violation(pem: impl Into<Vec<u8>>) -> Option<String> {
 
 /// A block of a label, with the shortest body that passes for a certificate.
 fn block(label: &str) -> String {
-    format!("-----BEGIN {label}-----\nMAA=\n-----END {label}-----\n")
+    format!("-----BEGIN {label}-----\nMAMwAaA=\n-----END {label}-----\n")
 }
 
 #[test]
@@ -75,11 +73,11 @@ fn every_block_that_begins_counts() {
             NO_BEGIN,
         ),
         // The beginning is lost.
-        (format!("MAA=\n{END}"), NO_BEGIN),
+        (format!("MAMwAaA=\n{END}"), NO_BEGIN),
         (block("CERTIFICATE") + END, NO_BEGIN),
         // The end is.
-        (format!("{BEGIN}MAA=\n"), NO_END),
-        (format!("{BEGIN}MAA="), NO_END),
+        (format!("{BEGIN}MAMwAaA=\n"), NO_END),
+        (format!("{BEGIN}MAMwAaA="), NO_END),
         (BEGIN.into(), NO_END),
         (block("CERTIFICATE").replace("-----E", " -----E"), NO_END),
         (block("CERTIFICATE").replace("-----E", "----E"), NO_END),
@@ -89,30 +87,36 @@ fn every_block_that_begins_counts() {
             NO_END,
         ),
         (block("CERTIFICATE").replace("=\n-----E", "=-----E"), NO_END),
-        (format!("{BEGIN}MAA=\n{}", block("PRIVATE KEY")), NO_END),
+        (format!("{BEGIN}MAMwAaA=\n{}", block("PRIVATE KEY")), NO_END),
         (
-            format!("{BEGIN}MAA=\n-----BEGIN PRIVATE KEY-----\nMAA=\n{END}"),
+            format!("{BEGIN}MAMwAaA=\n-----BEGIN PRIVATE KEY-----\nMAMwAaA=\n{END}"),
             NO_END,
         ),
         // Other blocks.
-        (block("TRUSTED CERTIFICATE"), CONVERT),
-        (block("X509 CERTIFICATE"), CONVERT),
+        (block("TRUSTED CERTIFICATE"), OTHER),
+        (block("X509 CERTIFICATE"), OTHER),
         (block("CERTIFICATE REQUEST"), OTHER),
         (block("NEW CERTIFICATE REQUEST"), OTHER),
         (block("X509 CRL"), OTHER),
         (block("PKCS7"), OTHER),
+        (block("CMS"), OTHER),
+        (block("PGP PUBLIC KEY BLOCK"), OTHER),
+        (block("ATTRIBUTE CERTIFICATE"), OTHER),
         (block("CERTIFCATE"), OTHER),
         (block(""), OTHER),
         // What is between the markers.
         (format!("{BEGIN}{END}"), DAMAGED),
         (format!("{BEGIN}AAAA\n{END}"), DAMAGED),
         (format!("{BEGIN}!!!!\n{END}"), DAMAGED),
-        (format!("{BEGIN}MAAA\n{END}"), DAMAGED),
-        (format!("{BEGIN}MAI=\n{END}"), DAMAGED),
-        (format!("{BEGIN}\u{FEFF}MAA=\n{END}"), DAMAGED),
-        (format!("{BEGIN}Comment: x\n\nMAA=\n{END}"), DAMAGED),
+        (format!("{BEGIN}MAA=\n{END}"), DAMAGED),
+        (format!("{BEGIN}MAMwAaAA\n{END}"), DAMAGED),
+        (format!("{BEGIN}MAMwAqA=\n{END}"), DAMAGED),
+        // PKCS #7, as `certutil -encode` wraps whatever it is given.
+        (format!("{BEGIN}MAMGASo=\n{END}"), DAMAGED),
+        (format!("{BEGIN}\u{FEFF}MAMwAaA=\n{END}"), DAMAGED),
+        (format!("{BEGIN}Comment: x\n\nMAMwAaA=\n{END}"), DAMAGED),
         (
-            "\u{FEFF}".to_owned() + &block("CERTIFICATE").replace("MAA=", ""),
+            "\u{FEFF}".to_owned() + &block("CERTIFICATE").replace("MAMwAaA=", ""),
             DAMAGED,
         ),
     ] {
@@ -129,7 +133,7 @@ fn joined_files_need_a_line_break() {
     let joined = format!("{}{}", tls::root().trim_end(), tls::root());
     assert_eq!(
         violation(joined),
-        Some(format!("root_certificates {NO_BEGIN}"))
+        Some(format!("root_certificates {NO_END}"))
     );
 }
 
@@ -179,7 +183,7 @@ fn trusts_every_good_files_first_root() {
         tls::root().replace('\r', ""),
         tls::authority("Another CA").pem(),
     );
-    let key = |label: &str| block(label).replace("MAA=", "Proc-Type: 4,ENCRYPTED\n\nMAA=");
+    let key = |label: &str| block(label).replace("MAMwAaA=", "Proc-Type: 4,ENCRYPTED\n\nMAMwAaA=");
     for pem in [
         root.clone(),
         root.trim_end().into(),
@@ -197,9 +201,11 @@ fn trusts_every_good_files_first_root() {
         format!("{root}{}", key("RSA PRIVATE KEY")),
         format!("{}{root}", key("ENCRYPTED PRIVATE KEY")),
         format!("{}{}{root}", block("EC PARAMETERS"), key("EC PRIVATE KEY")),
+        format!("{root}{}", block("DH PARAMETERS")),
+        format!("{}{root}", block("X9.42 DH PARAMETERS")),
         format!("{}{root}", block("PUBLIC KEY")),
         // A key that is cut off is no root either.
-        format!("-----BEGIN PRIVATE KEY-----\nMAA=\n{root}"),
+        format!("-----BEGIN PRIVATE KEY-----\nMAMwAaA=\n{root}"),
     ] {
         let cfg = tls::config(addr)
             .root_certificates(pem.as_str())
