@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
+use crate::columns::{ColumnOption, Mapping};
+use crate::convert::{Conversions, DateFormat};
 use crate::input::Format;
 
 /// Updates many customers of the Soap payments API, one for each line of a file.
@@ -22,6 +25,26 @@ pub(crate) struct Options {
     /// ends in .csv, else jsonl
     #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     pub(crate) format: Option<Format>,
+
+    /// Character between the cells of CSV, such as ';', '|' or tab; a comma if absent
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    pub(crate) delimiter: Option<u8>,
+
+    /// Reads a field, or id, from the column, or key, of this name; may be repeated
+    #[arg(long = "column", value_name = "FIELD=HEADING", value_parser = ColumnOption::parse)]
+    columns: Vec<ColumnOption>,
+
+    /// Ignores all columns and keys that are no field
+    #[arg(long)]
+    ignore_other_columns: bool,
+
+    /// How dates of birth are written, such as %m/%d/%Y; if absent, YYYY-MM-DD
+    #[arg(long, value_name = "FORMAT", value_parser = DateFormat::parse)]
+    date_format: Option<DateFormat>,
+
+    /// Drops spaces and ()-. between the digits of phone numbers, and a leading +1 or 1
+    #[arg(long)]
+    us_phone: bool,
 
     /// Where to write a line of JSON for each line of input, in input order;
     /// standard output if absent or `-`
@@ -94,9 +117,49 @@ impl Options {
     /// with exit code 2, where it is wrong.
     pub(crate) fn parse_args() -> Self {
         let mut options = Self::parse();
+        if let Err(message) = options.check() {
+            Self::command()
+                .error(ErrorKind::ArgumentConflict, message)
+                .exit();
+        }
         options.input = options.input.filter(is_named);
         options.results = options.results.filter(is_named);
         options
+    }
+
+    /// The format of the input, by its option or its name.
+    pub(crate) fn format(&self) -> Format {
+        let of_delimiter = self.delimiter.map(|_| Format::Csv);
+        let format = self.format.or(of_delimiter);
+        format.unwrap_or_else(|| Format::of(self.input.as_deref()))
+    }
+
+    pub(crate) fn mapping(&self) -> Mapping {
+        Mapping {
+            options: self.columns.clone(),
+            ignores_others: self.ignore_other_columns,
+        }
+    }
+
+    pub(crate) fn conversions(&self) -> Conversions {
+        Conversions {
+            date_format: self.date_format.clone(),
+            us_phone: self.us_phone,
+        }
+    }
+
+    /// Checks what clap cannot.
+    fn check(&self) -> Result<(), String> {
+        if self.delimiter.is_some() && self.format == Some(Format::Jsonl) {
+            return Err("--delimiter is for CSV, and --format is jsonl".to_owned());
+        }
+        for (index, option) in self.columns.iter().enumerate() {
+            let mut others = self.columns[..index].iter();
+            if others.any(|other| other.name == option.name || other.heading == option.heading) {
+                return Err("two of --column have the same field or heading".to_owned());
+            }
+        }
+        Ok(())
     }
 
     /// Where the results are written to, but to standard output.
@@ -135,6 +198,14 @@ fn rate(text: &str) -> Result<u32, String> {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     number(text, " of seconds", 3600).map(Duration::from_secs)
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match (text, text.as_bytes()) {
+        ("tab" | "\\t", _) => Ok(b'\t'),
+        (_, [byte]) if !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte) => Ok(*byte),
+        _ => Err("must be one ASCII character, such as ';' or '|', or tab".to_owned()),
+    }
 }
 
 /// A number from 1 on, of something.

@@ -1,313 +1,269 @@
-//! CSV: a header row, then a customer on each line.
+//! CSV: where a row ends, and its cells.
 
-use csv::{ReaderBuilder, StringRecord, Terminator};
-use paywithsoap::CustomerPatch;
+use csv_core::{Reader, ReaderBuilder, Terminator};
 
-/// The columns that a header names.
-pub(crate) struct Columns(Vec<&'static str>);
-
-impl Columns {
-    /// Reads the header row. The message quotes no cell: where the header is
-    /// missing, its cells are a customer's data.
-    pub(crate) fn from_header(text: &str) -> Result<Self, String> {
-        if let Err(reason) = check_quotes(text, Spaces::Allowed) {
-            // Another separator behind a closing quote is what is wrong then.
-            return Err(wrong_separator(text).unwrap_or(reason).to_owned());
-        }
-        let cells = cells(text, b',')?;
-        let mut columns = Vec::with_capacity(cells.len());
-        for (index, cell) in cells.iter().enumerate() {
-            let number = index + 1;
-            let name = header_name(cell);
-            let Some(column) = NAMES.into_iter().find(|column| *column == name) else {
-                return Err(unknown_column(text, number, name));
-            };
-            if columns.contains(&column) {
-                return Err(format!("the header has column {column} twice"));
-            }
-            columns.push(column);
-        }
-        if !columns.contains(&"id") {
-            return Err("the header has no column id".to_owned());
-        }
-        Ok(Self(columns))
-    }
-
-    /// Reads a row: its id and what it changes, or `None` where all its cells
-    /// are empty.
-    pub(crate) fn read(&self, text: &str) -> Result<Option<(String, CustomerPatch)>, String> {
-        check_quotes(text, Spaces::Rejected)?;
-        let cells = cells(text, b',')?;
-        let (expected, found) = (self.0.len(), cells.len());
-        if found != expected {
-            let cells = if found == 1 { "cell" } else { "cells" };
-            return Err(format!(
-                "the line has {found} {cells}, and the header has {expected}"
-            ));
-        }
-        if cells.iter().all(str::is_empty) {
-            return Ok(None);
-        }
-        let mut id = None;
-        let mut patch = CustomerPatch::new();
-        for (column, cell) in self.0.iter().zip(&cells) {
-            if cell.is_empty() {
-                continue;
-            }
-            patch = match *column {
-                "email" => patch.email(cell),
-                "first_name" => patch.first_name(cell),
-                "last_name" => patch.last_name(cell),
-                "phone_number" => patch.phone_number(cell),
-                "date_of_birth" => patch.date_of_birth(cell),
-                _ => {
-                    id = Some(cell.to_owned());
-                    patch
-                }
-            };
-        }
-        let id = id.ok_or("id is missing")?;
-        Ok(Some((id, patch)))
-    }
+/// Follows the quotes of a CSV, so that a row ends where its writer ended it: at
+/// the first line end outside of quotes.
+///
+/// A closing quote stands before a delimiter or a line end. Where text follows it,
+/// the row is malformed, and the csv crate would drop quotes: a customer's name
+/// would change silently. Such a row takes in more lines rather than fewer, since a
+/// line of it that passed for a row would change another customer.
+// Each flag is a fact of its own, and any of them may come together.
+#[allow(clippy::struct_excessive_bools)]
+pub(crate) struct Quotes {
+    delimiter: u8,
+    /// Whether white space may stand around quotes.
+    allows_spaces: bool,
+    state: State,
+    /// The byte before this one.
+    previous: u8,
+    /// Whether an odd number of backslashes stands before this byte.
+    is_escaped: bool,
+    /// The byte before the quote that was just read, and whether it was escaped.
+    before_quote: (u8, bool),
+    /// There is a line break in this cell.
+    has_line_break: bool,
+    /// There was `\""`, which MySQL and the rest of the world read differently.
+    is_ambiguous: bool,
+    /// There was `\"` before text: MySQL wrote the row.
+    is_mysql: bool,
+    fault: Option<&'static str>,
 }
 
-/// Whether a line that is not JSON looks like the header of a CSV.
-pub(crate) fn is_header(text: &str) -> bool {
-    [b',', b';', b'\t'].into_iter().any(|delimiter| {
-        let cells = cells(text, delimiter);
-        cells.is_ok_and(|cells| cells.iter().any(|cell| header_name(cell) == "id"))
-    })
-}
-
-/// Whether there may be white space around a quoted cell.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Spaces {
-    Allowed,
-    Rejected,
+enum State {
+    /// At the start of a cell, or in white space there.
+    Start,
+    Unquoted,
+    Quoted,
+    /// Behind a quote in quotes: the closing one, or the first of two.
+    Quote,
+    /// In white space behind a closing quote.
+    Closed,
+    /// In text behind a closing quote.
+    Loose,
+    /// Behind a quote in such text.
+    LooseQuote,
 }
 
-/// Rejects text around a quoted cell. The csv crate accepts it, and drops some of
-/// the quotes: a customer's name would change silently.
-fn check_quotes(line: &str, spaces: Spaces) -> Result<(), &'static str> {
-    let mut rest = line;
-    loop {
-        let cell = rest.trim_start_matches(is_space);
-        let Some(quoted) = cell.strip_prefix('"') else {
-            match rest.split_once(',') {
-                Some((_, next)) => rest = next,
-                None => return Ok(()),
+impl Quotes {
+    pub(crate) fn of_rows(delimiter: u8) -> Self {
+        Self::new(delimiter, false)
+    }
+
+    /// The quotes of a header, around which people put white space.
+    pub(crate) fn of_header(delimiter: u8) -> Self {
+        Self::new(delimiter, true)
+    }
+
+    fn new(delimiter: u8, allows_spaces: bool) -> Self {
+        Self {
+            delimiter,
+            allows_spaces,
+            state: State::Start,
+            previous: b'\n',
+            is_escaped: false,
+            before_quote: (b'\n', false),
+            has_line_break: false,
+            is_ambiguous: false,
+            is_mysql: false,
+            fault: None,
+        }
+    }
+
+    pub(crate) fn read(&mut self, bytes: &[u8]) {
+        // Most lines have no quotes.
+        if self.state == State::Start
+            && bytes.ends_with(b"\n")
+            && memchr::memchr(b'"', bytes).is_none()
+        {
+            return;
+        }
+        for byte in bytes {
+            self.state = self.next(*byte);
+            self.is_escaped = *byte == b'\\' && !self.is_escaped;
+            self.previous = *byte;
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == State::Quoted
+    }
+
+    /// Returns what is wrong with the row that ends here, and starts the next.
+    pub(crate) fn take_fault(&mut self) -> Option<&'static str> {
+        // A row that goes on here does so to the end of the input.
+        let unclosed = self.is_open().then_some(NEVER_CLOSED);
+        let fault = unclosed.or(self.fault);
+        *self = Self::new(self.delimiter, self.allows_spaces);
+        fault
+    }
+
+    fn next(&mut self, byte: u8) -> State {
+        let is_delimiter = byte == self.delimiter;
+        let is_end = is_delimiter || byte == b'\n';
+        match self.state {
+            // Only the text of a cell, and so is what follows it.
+            State::Quote if self.is_mysql && self.before_quote.1 => self.quoted(byte),
+            State::Quote if byte == b'"' => {
+                self.is_ambiguous |= self.before_quote.1;
+                State::Quoted
             }
-            continue;
-        };
-        if spaces == Spaces::Rejected && cell.len() < rest.len() {
-            return Err(SPACE_BEFORE_QUOTE);
-        }
-        let mut end = after_quoted(quoted).ok_or(UNCLOSED_QUOTE)?;
-        if spaces == Spaces::Allowed {
-            end = end.trim_start_matches(is_space);
-        }
-        if end.is_empty() {
-            return Ok(());
-        }
-        rest = end.strip_prefix(',').ok_or(TEXT_AFTER_QUOTE)?;
-    }
-}
-
-/// What follows the closing quote of a cell, given what follows the opening one.
-fn after_quoted(mut text: &str) -> Option<&str> {
-    loop {
-        let (_, rest) = text.split_once('"')?;
-        match rest.strip_prefix('"') {
-            Some(next) => text = next,
-            None => return Some(rest),
-        }
-    }
-}
-
-/// White space, or a byte order mark, which the csv crate drops at the start.
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || c == '\u{FEFF}'
-}
-
-/// The cells of one line, with the csv crate's reading of quotes.
-fn cells(text: &str, delimiter: u8) -> Result<StringRecord, String> {
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        // A carriage return in the middle of a line is data.
-        .terminator(Terminator::Any(b'\n'))
-        .buffer_capacity(text.len())
-        .from_reader(text.as_bytes());
-    let mut cells = StringRecord::new();
-    let read = reader.read_record(&mut cells);
-    read.map_err(|_| "the line is not CSV".to_owned())?;
-    Ok(cells)
-}
-
-/// A header's cell without what spreadsheets and people put around it.
-fn header_name(cell: &str) -> &str {
-    let cell = cell.trim();
-    let quoted = cell.strip_prefix('"').and_then(|c| c.strip_suffix('"'));
-    quoted.unwrap_or(cell).trim()
-}
-
-/// What to do where something else than a comma or a line feed separates.
-fn wrong_separator(header: &str) -> Option<&'static str> {
-    for (delimiter, hint) in [
-        (
-            b';',
-            "the header is separated by semicolons: separate the cells by commas",
-        ),
-        (
-            b'\t',
-            "the header is separated by tabs: separate the cells by commas",
-        ),
-    ] {
-        if !header.contains(',') && cells(header, delimiter).is_ok_and(|cells| cells.len() > 1) {
-            return Some(hint);
+            State::Quoted => self.quoted(byte),
+            _ if is_end => State::Start,
+            State::Start if byte == b'"' => {
+                if self.previous != b'\n' && self.previous != self.delimiter && !self.allows_spaces
+                {
+                    self.fault.get_or_insert(SPACE_BEFORE_QUOTE);
+                }
+                self.has_line_break = false;
+                State::Quoted
+            }
+            State::Start if is_space(self.previous, byte) => State::Start,
+            State::Start | State::Unquoted => State::Unquoted,
+            State::Loose if byte == b'"' => State::LooseQuote,
+            State::Loose => State::Loose,
+            _ if byte == b'\r' => State::Closed,
+            State::Quote | State::Closed if self.allows_spaces && is_space(self.previous, byte) => {
+                State::Closed
+            }
+            State::LooseQuote => self.quoted(byte),
+            State::Quote if self.before_quote.1 || self.is_ambiguous && self.is_cell_start() => {
+                self.is_mysql = true;
+                self.reject(BACKSLASH_BEFORE_QUOTE, State::Quoted)
+            }
+            // The opening quote of a later line, rather.
+            State::Quote if self.has_line_break && self.is_cell_start() => {
+                self.has_line_break = false;
+                self.reject(UNCLOSED_QUOTE, State::Quoted)
+            }
+            State::Quote | State::Closed => self.reject(TEXT_AFTER_QUOTE, State::Loose),
         }
     }
-    header
-        .contains('\r')
-        .then_some("the lines end in a bare carriage return: save the file with LF or CRLF")
+
+    fn quoted(&mut self, byte: u8) -> State {
+        self.has_line_break |= byte == b'\n';
+        if byte != b'"' {
+            return State::Quoted;
+        }
+        self.before_quote = (self.previous, self.is_escaped);
+        State::Quote
+    }
+
+    /// Whether the quote that was just read stands where a cell starts.
+    fn is_cell_start(&self) -> bool {
+        let (byte, _) = self.before_quote;
+        byte == b'\n' || byte == self.delimiter
+    }
+
+    fn reject(&mut self, fault: &'static str, state: State) -> State {
+        self.fault.get_or_insert(fault);
+        state
+    }
 }
 
-/// Why the column of this number and name is none, and what to do.
-fn unknown_column(header: &str, number: usize, name: &str) -> String {
-    if let Some(hint) = wrong_separator(header) {
-        return hint.to_owned();
+/// Where the cells of a row start.
+pub(crate) fn cell_starts(row: &[u8], delimiter: u8) -> Vec<usize> {
+    let mut quotes = Quotes::of_rows(delimiter);
+    let mut starts = vec![0];
+    for (index, byte) in row.iter().enumerate() {
+        quotes.read(&[*byte]);
+        if *byte == delimiter && quotes.state == State::Start {
+            starts.push(index + 1);
+        }
     }
-    if let Some(known) = similar(name) {
-        return format!("column {number} of the header must be spelt {known}");
+    starts
+}
+
+/// Whether a byte is one of a space, tab, no-break space or byte order mark, given
+/// the byte before it.
+fn is_space(previous: u8, byte: u8) -> bool {
+    matches!(
+        (previous, byte),
+        (_, b' ' | b'\t' | 0xC2 | 0xEF) | (0xC2, 0xA0) | (0xEF, 0xBB) | (0xBB, 0xBF)
+    )
+}
+
+/// The cells of a row at a time.
+pub(crate) struct Cells {
+    reader: Reader,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    count: usize,
+}
+
+impl Cells {
+    pub(crate) fn new(delimiter: u8) -> Self {
+        Self {
+            reader: ReaderBuilder::new()
+                .delimiter(delimiter)
+                // A carriage return in the middle of a line is data.
+                .terminator(Terminator::Any(b'\n'))
+                .build(),
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            count: 0,
+        }
     }
-    let names = NAMES.join(", ");
-    let cells = cells(header, b',').unwrap_or_default();
-    if cells.iter().any(|cell| similar(cell).is_some()) {
-        format!("column {number} of the header must be one of {names}")
-    } else {
-        format!("column {number} of the header is none of {names}: is the header row missing?")
+
+    /// Reads a row that is not blank, and whose quotes are as they should be.
+    pub(crate) fn read(&mut self, text: &[u8]) {
+        // The cells have no more bytes than the row, and the row no more cells.
+        self.bytes.resize(self.bytes.len().max(text.len() + 1), 0);
+        self.ends.resize(self.ends.len().max(text.len() + 1), 0);
+        let (_, _, written, ended) = self
+            .reader
+            .read_record(text, &mut self.bytes, &mut self.ends);
+        let (_, _, _, last) =
+            self.reader
+                .read_record(b"\n", &mut self.bytes[written..], &mut self.ends[ended..]);
+        self.count = ended + last;
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends[..self.count].iter().map(move |end| {
+            let cell = &self.bytes[start..*end];
+            start = *end;
+            cell
+        })
     }
 }
 
-/// The column that a header's cell names, however it is spelt.
-fn similar(cell: &str) -> Option<&'static str> {
-    let letters = |name: &str| {
-        name.replace(|c: char| !c.is_alphanumeric(), "")
-            .to_lowercase()
-    };
-    let cell = letters(cell);
-    NAMES.into_iter().find(|name| letters(name) == cell)
-}
-
-const UNCLOSED_QUOTE: &str = "a quote is not closed on this line: a cell cannot have a line break";
-const TEXT_AFTER_QUOTE: &str = "a closing quote must be followed by a comma or the end of the \
-    line: write a quote within a quoted cell twice";
+const NEVER_CLOSED: &str = "a quote is never closed: all that follows it is skipped";
+const UNCLOSED_QUOTE: &str = "a quote is not closed: what follows it is skipped, up to the line \
+    with the next quote";
+const TEXT_AFTER_QUOTE: &str =
+    "a closing quote must end its cell: write a quote within a quoted cell twice";
+const BACKSLASH_BEFORE_QUOTE: &str =
+    "a quote within a quoted cell must be written twice, without a backslash before it";
 const SPACE_BEFORE_QUOTE: &str =
-    "an opening quote must stand right behind the comma: remove the white space before it";
-
-/// The columns that there are, and the keys in JSON Lines: the id, then the fields.
-pub(crate) const NAMES: [&str; 6] = [
-    "id",
-    "email",
-    "first_name",
-    "last_name",
-    "phone_number",
-    "date_of_birth",
-];
+    "an opening quote must start its cell: remove the white space before it";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn headers_are_read_tolerantly() {
-        for header in [
-            "id,email",
-            " id , email ",
-            "\"id\",\"email\"",
-            " \"id\", \" email\"",
-            "\"id\" ,\t\"email\"\r",
-        ] {
-            let columns = Columns::from_header(header);
-            assert_eq!(columns.map(|c| c.0), Ok(vec!["id", "email"]), "{header}");
+    /// On which lines records end, and what is wrong with each.
+    fn rows(text: &str, mut quotes: Quotes) -> Vec<(usize, Option<&'static str>)> {
+        let mut rows = Vec::new();
+        let count = text.split_inclusive('\n').count();
+        for (index, line) in text.split_inclusive('\n').enumerate() {
+            quotes.read(line.as_bytes());
+            if !quotes.is_open() || index + 1 == count {
+                rows.push((index + 1, quotes.take_fault()));
+            }
         }
+        rows
     }
 
     #[test]
-    fn wrong_headers_have_a_hint() {
-        let names = "id, email, first_name, last_name, phone_number, date_of_birth";
-        for (header, message) in [
-            ("email", "the header has no column id"),
-            ("id,email,id", "the header has column id twice"),
-            ("id, email,email ", "the header has column email twice"),
-            ("id,E-Mail", "column 2 of the header must be spelt email"),
-            (
-                "id,FirstName",
-                "column 2 of the header must be spelt first_name",
-            ),
-            (
-                "id,First Name",
-                "column 2 of the header must be spelt first_name",
-            ),
-            ("ID,email", "column 1 of the header must be spelt id"),
-            (
-                "id,,email",
-                &format!("column 2 of the header must be one of {names}"),
-            ),
-            (
-                "name,ID",
-                &format!("column 1 of the header must be one of {names}"),
-            ),
-            (
-                "cus_1,jane@example.com",
-                &format!("column 1 of the header is none of {names}: is the header row missing?"),
-            ),
-            (
-                "id;email",
-                "the header is separated by semicolons: separate the cells by commas",
-            ),
-            (
-                "id\temail",
-                "the header is separated by tabs: separate the cells by commas",
-            ),
-            (
-                "id,email\rcus_1,a@x.example",
-                "the lines end in a bare carriage return: save the file with LF or CRLF",
-            ),
-            (
-                "\"id\";\"email\"",
-                "the header is separated by semicolons: separate the cells by commas",
-            ),
-            (
-                "\"id\"\t\"email\"",
-                "the header is separated by tabs: separate the cells by commas",
-            ),
-            (
-                "\"id\",\"email\"\r\"cus_1\",\"a@x.example\"",
-                "the lines end in a bare carriage return: save the file with LF or CRLF",
-            ),
-            ("id,\"email", UNCLOSED_QUOTE),
-            ("id, \"email", UNCLOSED_QUOTE),
-            ("id,\"em\"ail\"", TEXT_AFTER_QUOTE),
-            ("id, \"\"email\"\"", TEXT_AFTER_QUOTE),
-            ("id,email\"", "column 2 of the header must be spelt email"),
-            (
-                "id, \"email,first_name\"",
-                "column 2 of the header must be spelt email",
-            ),
-        ] {
-            let read = Columns::from_header(header).map(|columns| columns.0);
-            assert_eq!(read, Err(message.to_owned()), "{header}");
-        }
-    }
-
-    #[test]
-    fn quotes_are_checked_before_cells_are_read() {
-        let ok = Ok(());
-        let after = Err(TEXT_AFTER_QUOTE);
-        let before = Err(SPACE_BEFORE_QUOTE);
-        let unclosed = Err(UNCLOSED_QUOTE);
+    fn quotes_are_checked() {
+        let ok = None;
+        let after = Some(TEXT_AFTER_QUOTE);
+        let before = Some(SPACE_BEFORE_QUOTE);
+        let unclosed = Some(NEVER_CLOSED);
         // What a row makes of it, and a header.
         for (line, row, header) in [
             ("a,b", ok, ok),
@@ -317,6 +273,8 @@ mod tests {
             (r#""a ""b""","""","""""#, ok, ok),
             (r#"A"n"n,5' 10""#, ok, ok),
             (r#"a ,b"",c "d""#, ok, ok),
+            (r#"C:\,"C:\","D:\""#, ok, ok),
+            (r#""{""a"": ""b \""c\"", d""}",e"#, ok, ok),
             (r#"a,"O"Brien""#, after, after),
             (r#"a,"Ja"ne"#, after, after),
             (r#""Jane, "Doe,"#, after, after),
@@ -326,45 +284,84 @@ mod tests {
             (r#"a, "Ann""#, before, ok),
             ("\u{A0}\"Ann\"", before, ok),
             ("\u{FEFF}\"Ann\"", before, ok),
-            (r#"a, "Ann"#, before, unclosed),
+            (r#"a, "Ann"#, unclosed, unclosed),
             (r#"a,""#, unclosed, unclosed),
             (r#""a,b"#, unclosed, unclosed),
             (r#"a,"b"""#, unclosed, unclosed),
         ] {
-            assert_eq!(check_quotes(line, Spaces::Rejected), row, "{line}");
-            assert_eq!(check_quotes(line, Spaces::Allowed), header, "{line}");
+            assert_eq!(rows(line, Quotes::of_rows(b',')), [(1, row)], "{line}");
+            let line = format!("{line}\r\n");
+            assert_eq!(
+                rows(&line, Quotes::of_header(b',')),
+                [(1, header)],
+                "{line}"
+            );
         }
     }
 
     #[test]
-    fn rows_become_an_id_and_a_patch() {
-        let columns = Columns::from_header("email,id,last_name").unwrap();
-        let read = |row| columns.read(row);
-        let (id, patch) = read(r#"a@x.example,cus_1,"Doe, ""Jr."" ""#)
-            .unwrap()
-            .unwrap();
-        assert_eq!(id, "cus_1");
-        let expected = r#"{"email":"a@x.example","last_name":"Doe, \"Jr.\" "}"#;
-        assert_eq!(patch.to_json().unwrap(), expected);
-        let (_, patch) = read(",cus_1,").unwrap().unwrap();
-        assert!(patch.is_empty());
-        for row in [",,", r#","","#] {
-            assert!(read(row).unwrap().is_none(), "{row}");
-        }
-        for (row, message) in [
-            ("a@x.example,,Doe", "id is missing"),
+    fn a_row_takes_in_what_its_quotes_do() {
+        let after = Some(TEXT_AFTER_QUOTE);
+        let backslash = Some(BACKSLASH_BEFORE_QUOTE);
+        let unclosed = Some(UNCLOSED_QUOTE);
+        for (text, expected) in [
+            ("a,\"b\nc\nd\",e\nf\n", &[(3, None), (4, None)][..]),
+            ("a,\"b\r\nc\"\r\nf\r\n", &[(2, None), (3, None)]),
+            // A quote too few: the next one is of a cell of its own.
             (
-                "a@x.example,cus_1",
-                "the line has 2 cells, and the header has 3",
+                "a,\"b,,\n\"c\",\"d\"\n\"e\",f\n",
+                &[(2, unclosed), (3, None)],
             ),
-            ("a", "the line has 1 cell, and the header has 3"),
-            ("a,cus_1,b,", "the line has 4 cells, and the header has 3"),
-            (r#"a@x.example,cus_1,"Doe"#, UNCLOSED_QUOTE),
-            (r#""a@x.example,cus_1,Doe"#, UNCLOSED_QUOTE),
-            (r#"a@x.example,cus_1,"D"oe"#, TEXT_AFTER_QUOTE),
-            (r#"a@x.example,cus_1, "Doe""#, SPACE_BEFORE_QUOTE),
+            ("a,\"b,,\nc\nd,\"e\",f\ng\n", &[(3, unclosed), (4, None)]),
+            ("a,\"b,,\nc\nd,e\n", &[(3, Some(NEVER_CLOSED))]),
+            // Quotes that should have been written twice.
+            ("a,\"b \"c\" d\ne\nf\",g\nh\n", &[(3, after), (4, None)]),
+            ("a,\"b\nc \"d\" e\nf\n g\",h\ni\n", &[(4, after), (5, None)]),
+            ("a,\"b\"c,d\ne\n", &[(1, after), (2, None)]),
+            ("a,\"b\"c\"\nd\n", &[(1, after), (2, None)]),
+            (
+                "a, \"b\nc\nd\",e\nf\n",
+                &[(3, Some(SPACE_BEFORE_QUOTE)), (4, None)],
+            ),
+            // As MySQL escapes quotes, backslashes and line breaks.
+            (
+                "\"a \\\"b\\\"\",\"c\"\n\"d\"\n",
+                &[(1, backslash), (2, None)],
+            ),
+            (
+                "\"a \\\"b\",\"c\\\\\"\n\"d\"\n",
+                &[(1, backslash), (2, None)],
+            ),
+            (
+                "\"a\\\"\",\"b\",\"c\"\n\"d\"\n",
+                &[(1, backslash), (2, None)],
+            ),
+            ("\"a \\\"\\\nb\\\nc\",d\ne\n", &[(3, backslash), (4, None)]),
+            (
+                "\"a \\\"b\\\",\\\nc\\\n\\\"d\",e\nf\n",
+                &[(3, backslash), (4, None)],
+            ),
         ] {
-            assert_eq!(read(row).err().as_deref(), Some(message), "{row}");
+            assert_eq!(rows(text, Quotes::of_rows(b',')), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn cells_are_without_their_quotes() {
+        let mut cells = Cells::new(b';');
+        for (text, expected) in [
+            ("a;b,c;", &["a", "b,c", ""][..]),
+            ("\"a;\nb\";\"\"\"c\"\"\"", &["a;\nb", "\"c\""]),
+            ("\"\"", &[""]),
+            ("a\rb", &["a\rb"]),
+            (";;;", &["", "", "", ""]),
+        ] {
+            cells.read(text.as_bytes());
+            let found: Vec<_> = cells
+                .iter()
+                .map(|cell| str::from_utf8(cell).unwrap())
+                .collect();
+            assert_eq!(found, expected, "{text}");
         }
     }
 }

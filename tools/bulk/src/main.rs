@@ -11,29 +11,37 @@
 mod announce;
 mod checksum;
 mod cli;
+mod columns;
+mod convert;
 mod csv;
+mod draft;
 mod earlier;
+mod failure;
 mod file;
+mod headings;
 mod hint;
 mod input;
 mod jsonl;
 mod lines;
 mod lock;
+mod notes;
 mod output;
 mod pacing;
+mod placeholder;
 mod progress;
 mod queue;
 mod record;
 mod results;
 mod run;
 mod settings;
+mod start;
 mod summary;
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::{self, ExitCode};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,12 +72,13 @@ fn start(options: &Options) -> Result<ExitCode, String> {
     }
     let (cfg, server) = settings::settings(options)?;
     let path = options.input.as_deref();
-    let format = options.format.unwrap_or_else(|| Format::of(path));
+    let format = options.format();
     if path.is_none() && io::stdin().is_terminal() {
         eprint_line("reading lines from this terminal; Ctrl-D ends them, --help shows more");
     }
-    let input = Input::open(path, format)
-        .map_err(|message| format!("{}: {message}", options.input_name()))?;
+    let input =
+        Input::open(options).map_err(|message| format!("{}: {message}", options.input_name()))?;
+    let notes = input.notes();
     let header = Header::new(cfg.base_url(), server.is_some());
     let (results, earlier) = open_results(options, header)?;
     let failures = options.failures.as_deref().map(|path| {
@@ -133,6 +142,10 @@ fn start(options: &Options) -> Result<ExitCode, String> {
         elapsed: started.elapsed(),
     };
     summary.print(options);
+    let notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
+    for note in notes.lines(options.dry_run) {
+        eprint_line(&note);
+    }
     Ok(ExitCode::from(summary.exit_code()))
 }
 

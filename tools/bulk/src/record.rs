@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::checksum::{Checksum, random_salt};
-use crate::input::{Fault, Update};
+use crate::draft::Fault;
+use crate::input::Update;
 
 /// The first line of the results, and of what each later run adds to them: where
 /// the lines below were sent to.

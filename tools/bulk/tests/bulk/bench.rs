@@ -107,7 +107,7 @@ impl Bench {
     /// The command that the summary shows, with more options.
     pub fn hint(&self, more: &str) -> String {
         let [results, input] = [&self.results, &self.input].map(|path| path.display());
-        format!("\n  paywithsoap-bulk --resume {results}{more} {input}\n")
+        format!("\n  {PROGRAM} --resume {results}{more} {input}\n")
     }
 
     pub fn run(&self, args: &[&str]) -> Output {

@@ -48,9 +48,9 @@ fn every_line_has_a_result_in_input_order() {
             bad(5, "the line is not JSON from column 2 on"),
             bad(6, "id must be a string"),
             bad(7, "id is missing"),
-            bad(8, rule),
-            bad(9, "email must be a string"),
-            bad(10, "the line is not UTF-8"),
+            bad(8, &format!("{rule}, and not x")),
+            bad(9, "email is null: leave the field out"),
+            bad(10, NOT_UTF8),
             bad(11, "id is set twice"),
             (
                 12,
@@ -105,8 +105,9 @@ fn csv_rows_are_updates() {
          cus_a,a@x.example,Ann,\r\n\
          ,a@x.example,Ann\r\n\
          cus_a,,\r\n\
+         cus_b,b@x.example,\r\n\
          cus_a,,\"Ann\r\n\
-         cus_b,b@x.example,",
+         cus_b,c@x.example,",
     )
     .unwrap();
     let output = bench.expect(1, &[]);
@@ -136,8 +137,12 @@ fn csv_rows_are_updates() {
                 "not_applied",
                 "not applied: patch must set at least one field"
             ),
-            (11, "bad_line", UNCLOSED_QUOTE),
-            (12, "applied", ""),
+            (11, "applied", ""),
+            (
+                12,
+                "bad_line",
+                "a quote is never closed: all that follows it is skipped (lines 12 to 13)"
+            ),
         ]
     );
     assert_eq!(fields(&results[2]), ["email", "first_name"]);
@@ -148,22 +153,112 @@ fn csv_rows_are_updates() {
 }
 
 #[test]
-fn a_stray_quote_costs_one_row() {
-    let bench = Bench::csv("a_stray_quote");
+fn an_unclosed_quote_costs_the_rows_up_to_the_next() {
+    let bench = Bench::csv("an_unclosed_quote");
     let input = lines(500, 500, 1);
     bench.write_input(&input);
     let text = fs::read_to_string(&bench.input).unwrap();
     let mut rows: Vec<_> = text.lines().collect();
     rows[2] = "cus_a,\"jane@example.com,,,";
     fs::write(&bench.input, rows.join("\n")).unwrap();
-    let results = records(&bench.expect(1, &[]).stdout);
+    let output = bench.expect(1, &[]);
+    let results = records(&output.stdout);
     let bad: Vec<_> = results
         .iter()
         .filter(|record| record["outcome"] == "bad_line")
-        .map(|record| record["line"].as_u64().unwrap())
+        .map(brief)
         .collect();
-    assert_eq!(bad, [3]);
-    assert_eq!(results.len(), 500);
+    let message = "a quote is not closed: what follows it is skipped, up to the line with the \
+        next quote (lines 3 to 4)";
+    assert_eq!(bad, [(3, json!(null), "bad_line", message)]);
+    assert_eq!(results.len(), 499);
+    let stderr = stderr_text(&output);
+    assert!(stderr.contains("lines 3 to 4"), "{stderr}");
+
+    // Nothing is quoted behind it.
+    rows.truncate(3);
+    let plain: Vec<_> = (0..500).map(|n| format!("cus_{n},,Jane,,")).collect();
+    rows.extend(plain.iter().map(String::as_str));
+    fs::write(&bench.input, rows.join("\n")).unwrap();
+    let results = records(&bench.expect(1, &[]).stdout);
+    let message = "a quote is never closed: all that follows it is skipped (lines 3 to 503)";
+    assert_eq!(results.len(), 2);
+    assert_eq!(brief(&results[1]), (3, json!(null), "bad_line", message));
+}
+
+#[test]
+fn a_line_break_is_part_of_its_cell() {
+    let bench = Bench::csv("a_line_break");
+    let text = "id,email,Note,last_name\n\
+        cus_a,a@x.example,\"x\ncus_b,evil@x.example,y,Roe\n\",Doe\n\
+        cus_a,b@x.example,,\"Doe\ncus_b,evil@x.example,y,Roe\nx\"\n\
+        cus_a,\"c@x.example\n\",,\n\
+        cus_b,b@x.example,,Roe\n";
+    fs::write(&bench.input, text).unwrap();
+    let output = bench.expect(1, &["--ignore-other-columns"]);
+    let results = records(&output.stdout);
+    let found: Vec<_> = results
+        .iter()
+        .map(|record| {
+            (
+                record["line"].as_u64().unwrap(),
+                record["outcome"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        (2, "applied"),
+        (5, "not_applied"),
+        (8, "not_applied"),
+        (10, "applied"),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(fields(&results[1]), ["last_name"]);
+    assert_eq!(fields(&results[2]), ["email"]);
+    assert_eq!(
+        bench.sent("cus_a"),
+        [r#"{"email":"a@x.example","last_name":"Doe"}"#]
+    );
+    assert_eq!(
+        bench.sent("cus_b"),
+        [r#"{"email":"b@x.example","last_name":"Roe"}"#]
+    );
+}
+
+#[test]
+fn a_json_string_ends_where_it_is_closed() {
+    let bench = Bench::new("a_json_string");
+    let text = r#"{"id":"cus_a","last_name":"x
+{"id":"cus_b","email":"evil@x.example"}
+y"}
+{"id":"cus_a","first_name":"x
+{\"id\":\"cus_b\",\"email\":\"evil@x.example\"}
+y","last_name":"z
+{}"}
+{"id":"cus_b","email":"b@x.example"}
+{"id":"cus_a","email":"a@x.example
+{}
+"#;
+    fs::write(&bench.input, text).unwrap();
+    let results = records(&bench.expect(1, &[]).stdout);
+    let found: Vec<_> = results.iter().map(brief).collect();
+    let bad = |line: u64, message| (line, json!(null), "bad_line", message);
+    let unclosed = "a string is not closed on its line: write a line break as \\n";
+    let [first, second] = ["1 to 2", "4 to 7"].map(|lines| format!("{unclosed} (lines {lines})"));
+    assert_eq!(
+        found,
+        [
+            bad(1, &*first),
+            bad(3, "the line is not JSON from column 1 on"),
+            bad(4, &*second),
+            (8, json!("cus_b"), "applied", ""),
+            bad(
+                9,
+                "a string is never closed: all that follows it is skipped (lines 9 to 10)"
+            ),
+        ]
+    );
+    assert_eq!(bench.server.requests().len(), 1);
 }
 
 #[test]
@@ -231,13 +326,13 @@ fn a_wrong_start_is_an_error_with_a_hint() {
     for (format, input, message) in [
         (
             "csv",
-            b"email\na@x.example\n".to_vec(),
-            "line 1: the header has no column id",
+            b"\n\nid,id,email\ncus_a,cus_a,\n".to_vec(),
+            "line 3: the header needs other options:\n  there are two columns of id",
         ),
         (
             "csv",
-            b"\n\nid,id\ncus_a,cus_a\n".to_vec(),
-            "line 3: the header has column id twice",
+            b"id\ncus_a\n".to_vec(),
+            "line 1: the header needs other options:\n  there is no field to change",
         ),
         (
             "csv",
@@ -248,23 +343,16 @@ fn a_wrong_start_is_an_error_with_a_hint() {
         ),
         (
             "csv",
-            b"id;email\ncus_a;a@x.example\n".to_vec(),
-            "line 1: the header is separated by semicolons: separate the cells by commas",
+            b"id,email\rcus_a,a@x.example\r".to_vec(),
+            "line 1: the lines end in a bare carriage return: save the file with LF or CRLF",
         ),
+        ("csv", utf16("id,email\ncus_a,a"), UTF16),
+        ("csv", utf16("id,email\ncus_a,a")[2..].to_vec(), UTF16),
+        ("jsonl", utf16("{\"id\":\"cus_a\"}\n"), UTF16),
         (
             "csv",
-            b"id\temail\ncus_a\ta@x.example\n".to_vec(),
-            "line 1: the header is separated by tabs: separate the cells by commas",
-        ),
-        (
-            "csv",
-            utf16("id,email\ncus_a,a"),
-            "the input is UTF-16: save it as UTF-8",
-        ),
-        (
-            "jsonl",
-            utf16("{\"id\":\"cus_a\"}\n"),
-            "the input is UTF-16: save it as UTF-8",
+            b"id,email\0\n".to_vec(),
+            "it is no text file: it has zero bytes",
         ),
         (
             "csv",
@@ -287,15 +375,28 @@ fn a_wrong_start_is_an_error_with_a_hint() {
             &format!("line 1: {TEXT_AFTER_QUOTE}"),
         ),
         ("csv", Vec::new(), "it is empty, and has no header"),
+        ("csv", b"sep=;\n".to_vec(), "it has no header"),
+        ("csv", b"PK\x03\x04\x14\0\x06\0\x08\0".to_vec(), SPREADSHEET),
+        ("jsonl", b"PK\x03\x04\n".to_vec(), SPREADSHEET),
         (
             "csv",
-            b"PK\x03\x04\x14\0\x06\0\x08\0".to_vec(),
-            "it is a spreadsheet: save it as CSV",
+            b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".to_vec(),
+            "it is a spreadsheet of an old Excel: save it as CSV",
         ),
         (
             "jsonl",
-            b"PK\x03\x04\n".to_vec(),
-            "it is a spreadsheet: save it as CSV",
+            b"\x1F\x8B\x08\0".to_vec(),
+            "it is compressed by gzip: unpack it",
+        ),
+        (
+            "csv",
+            b"<?xml version=\"1.0\"?>\n<Workbook>".to_vec(),
+            "it is XML or HTML: open it in a spreadsheet, and save it as CSV",
+        ),
+        (
+            "jsonl",
+            b"{\n  \"id\": \"cus_a\",\n  \"email\": \"a@x.example\"\n}\n".to_vec(),
+            "its objects have several lines: write each object on one line, as jq -c . does",
         ),
     ] {
         expect_wrong_start(&bench, format, &input, message);
@@ -305,18 +406,35 @@ fn a_wrong_start_is_an_error_with_a_hint() {
 #[test]
 fn a_json_array_is_an_error() {
     let bench = Bench::new("a_json_array");
-    let message = "it looks like a JSON array: write each object on a line of its own, \
+    let objects = "it looks like a JSON array: write each object on a line of its own, \
         as jq -c '.[]' does";
+    let others = "it looks like a JSON array: write an object with id and the fields on each line";
     // Programs write all of an array on one line, longer than a line may be.
     let long = ["\u{FEFF}[", &"{\"id\":\"cus_a\"},".repeat(5_000), "]"].concat();
-    for (format, input) in [
+    for (format, input, message) in [
         (
             "jsonl",
             "\u{FEFF}\n [\n{\"id\":\"cus_a\",\"email\":\"a@x.example\"}\n]\n",
+            objects,
         ),
-        ("jsonl", "[{\"id\":\"cus_a\",\"email\":\"a@x.example\"}]"),
-        ("jsonl", &long),
-        ("csv", "[{\"id\":\"cus_a\",\"email\":\"a@x.example\"}]"),
+        (
+            "jsonl",
+            "[{\"id\":\"cus_a\",\"email\":\"a@x.example\"}]",
+            objects,
+        ),
+        ("jsonl", &long, objects),
+        (
+            "csv",
+            "[{\"id\":\"cus_a\",\"email\":\"a@x.example\"}]",
+            objects,
+        ),
+        (
+            "jsonl",
+            "[[\"id\",\"email\"],[\"cus_a\",\"a@x.example\"]]",
+            others,
+        ),
+        ("jsonl", "[\n[\"id\",\"email\"]\n]", others),
+        ("jsonl", "[]", others),
     ] {
         expect_wrong_start(&bench, format, input.as_bytes(), message);
     }
@@ -356,20 +474,20 @@ fn lines_of_one_id_are_sent_in_input_order() {
 #[test]
 fn standard_error_holds_no_personal_data() {
     let bench = Bench::csv("no_personal_data");
-    let secret = ["Ann", "Zebra", "zebra", "5550001111", "1990-01-31"];
+    let secret = ["Ann", "Zebra", "zebra", "5550001111", "1990-03-30"];
     fs::write(
         &bench.input,
         "id,email,last_name,phone_number,date_of_birth\n\
-         cus_a,ann@zebra.example,Zebra,5550001111,1990-01-31\n\
-         cus_a,ann@zebra.example,Zebra,5550001111,1990-01-31\n\
-         cus_a,ann zebra,Ann Zebra,+5550001111,1990-01-31x\n\
+         cus_a,ann@zebra.example,Zebra,5550001111,1990-03-30\n\
+         cus_a,ann@zebra.example,Zebra,5550001111,1990-03-30\n\
+         cus_a,ann zebra,Ann Zebra,+5550001111,1990-03-30x\n\
          cus_a,ann@zebra.example\n\
          cus_a,\"Ann\n",
     )
     .unwrap();
     bench.server.fail_next(Fault::respond(
         422,
-        r#"{"error": "Ann Zebra has ann@zebra.example, 5550001111 and 1990-01-31 already"}"#,
+        r#"{"error": "Ann Zebra has ann@zebra.example, 5550001111 and 1990-03-30 already"}"#,
     ));
     bench.server.fail_next(Fault::respond(
         500,
@@ -418,11 +536,14 @@ fn expect_wrong_start(bench: &Bench, format: &str, input: &[u8], message: &str) 
     assert_eq!(bench.server.requests().len(), 0);
 }
 
-const UNCLOSED_QUOTE: &str = "a quote is not closed on this line: a cell cannot have a line break";
-const TEXT_AFTER_QUOTE: &str = "a closing quote must be followed by a comma or the end of the \
-    line: write a quote within a quoted cell twice";
+const SPREADSHEET: &str = "it is a spreadsheet or a ZIP archive: save it as CSV, or unpack it";
+const UTF16: &str = "the input is UTF-16: save it as UTF-8, which Excel calls CSV UTF-8";
+const NOT_UTF8: &str = "the line is not UTF-8: in Excel, save the file as CSV UTF-8; in \
+    LibreOffice, with the character set Unicode (UTF-8)";
+const TEXT_AFTER_QUOTE: &str =
+    "a closing quote must end its cell: write a quote within a quoted cell twice";
 const SPACE_BEFORE_QUOTE: &str =
-    "an opening quote must stand right behind the comma: remove the white space before it";
+    "an opening quote must start its cell: remove the white space before it";
 
 fn fields(record: &Value) -> Vec<&str> {
     let violations = record["violations"].as_array().unwrap().iter();

@@ -5,6 +5,8 @@
 
 mod bench;
 mod cli;
+mod columns;
+mod conversions;
 mod files;
 mod input;
 mod killed;
@@ -12,3 +14,4 @@ mod pacing;
 mod rehearsal;
 mod resume;
 mod stopping;
+mod writers;
