@@ -48,21 +48,22 @@ pub(crate) fn send(
     deadline: Option<Instant>,
 ) -> (Result<Response, Failure>, bool) {
     // ureq checks it, and connects anew where it is not silent.
-    let connection = cfg
-        .pool()
+    let process = cfg.process();
+    let connection = process
+        .pool
         .take()
-        .unwrap_or_else(|| Connection::new(cfg.network()));
+        .unwrap_or_else(|| Connection::new(cfg.network(), &process.resolver));
     let (response, trace) = connection.call(deadline, |agent| {
         exchange(cfg, &connection, agent, id, body)
     });
     // Also after a failure, where ureq has kept it: after a 422, say.
     if connection.is_reusable() {
-        cfg.pool().put(connection);
+        process.pool.put(connection);
     }
     let response = response.map_err(|error| {
         if !trace.sent {
             // What is cached of the name may be what led nowhere.
-            cfg.network().resolver().invalidate();
+            process.resolver.invalidate();
         }
         let cause = into_cause(error);
         let is_transient = is_transient(&cause);
@@ -319,7 +320,7 @@ mod tests {
     fn names_that_lead_nowhere_are_invalidated() {
         let server = TestServer::start().unwrap();
         let cfg = server.config().build().unwrap();
-        let resolver = cfg.network().resolver();
+        let resolver = &cfg.process().resolver;
         let call = || send(&cfg, TestServer::CUSTOMER_ID, "{}", None).0;
         resolver.cache("api.example", Vec::new());
 

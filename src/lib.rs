@@ -527,6 +527,7 @@ mod patch;
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 mod pem;
 mod pool;
+mod process;
 mod proxy;
 mod redact;
 mod resolver;

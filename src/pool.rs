@@ -2,26 +2,25 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 
-/// The idle connections of one Config.
+/// The idle connections of one Config in one process.
 ///
 /// Nothing happens under its lock but that connections are put in and taken
 /// out: whatever could log, block or panic does so once it is released.
 #[derive(Debug)]
 pub(crate) struct Pool<C = Connection> {
     idle: Mutex<VecDeque<Idle<C>>>,
+    /// Whether connections are kept at all.
+    is_enabled: bool,
 }
 
 #[derive(Debug)]
 struct Idle<C> {
     connection: C,
-    /// The process that opened it: a forked child must not use its parent's.
-    process: u32,
     since: Instant,
 }
 
@@ -30,42 +29,55 @@ impl Pool {
     ///
     /// Of a burst of connections the oldest stay unused, and expire.
     pub(crate) fn take(&self) -> Option<Connection> {
-        self.take_at(Instant::now(), process::id())
+        self.take_at(Instant::now())
     }
 
     /// Keeps a connection for the next call.
     pub(crate) fn put(&self, connection: Connection) {
-        let process = connection.process();
-        self.put_at(connection, process, Instant::now());
+        self.put_at(connection, Instant::now());
     }
 }
 
 impl<C> Pool<C> {
-    fn take_at(&self, now: Instant, process: u32) -> Option<C> {
+    pub(crate) fn new(is_enabled: bool) -> Self {
+        Self {
+            idle: Mutex::default(),
+            is_enabled,
+        }
+    }
+
+    /// Closes all connections, for a forked child: a thread of its parent may have
+    /// held the lock.
+    pub(crate) fn clear(&self) {
+        let idle = self.idle.try_lock();
+        let all = idle.map(|mut idle| mem::take(&mut *idle));
+        drop(all);
+    }
+
+    fn take_at(&self, now: Instant) -> Option<C> {
         let mut idle = self.lock();
         // The newest is the likeliest to be open still.
         let newest = idle.pop_back()?;
-        if newest.process == process && !newest.is_expired(now) {
+        if !newest.is_expired(now) {
             return Some(newest.connection);
         }
-        // All others are older, or another process's as well.
+        // All others are older.
         let useless = mem::take(&mut *idle);
         drop(idle);
         drop((newest, useless));
         None
     }
 
-    fn put_at(&self, connection: C, process: u32, since: Instant) {
+    fn put_at(&self, connection: C, since: Instant) {
+        if !self.is_enabled {
+            return;
+        }
         let mut idle = self.lock();
         let expired = idle.partition_point(|idle| idle.is_expired(since));
         // Expired ones are closed here, since nothing else looks at them.
         let surplus = (idle.len() + 1).saturating_sub(MAX_IDLE);
         let useless: Vec<_> = idle.drain(..expired.max(surplus)).collect();
-        idle.push_back(Idle {
-            connection,
-            process,
-            since,
-        });
+        idle.push_back(Idle { connection, since });
         drop(idle);
         drop(useless);
     }
@@ -73,14 +85,6 @@ impl<C> Pool<C> {
     fn lock(&self) -> MutexGuard<'_, VecDeque<Idle<C>>> {
         // Nothing panics while it holds the lock.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<C> Default for Pool<C> {
-    fn default() -> Self {
-        Self {
-            idle: Mutex::default(),
-        }
     }
 }
 
@@ -104,56 +108,55 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const US: u32 = 1;
 
     #[test]
     fn the_newest_connection_is_taken_first() {
-        let (pool, now) = (Pool::default(), Instant::now());
+        let (pool, now) = (Pool::new(true), Instant::now());
         for connection in ["a", "b", "c"] {
-            pool.put_at(connection, US, now);
+            pool.put_at(connection, now);
         }
-        assert_eq!(pool.take_at(now, US), Some("c"));
-        assert_eq!(pool.take_at(now, US), Some("b"));
-        pool.put_at("d", US, now);
-        assert_eq!(pool.take_at(now, US), Some("d"));
-        assert_eq!(pool.take_at(now, US), Some("a"));
-        assert_eq!(pool.take_at(now, US), None);
+        assert_eq!(pool.take_at(now), Some("c"));
+        assert_eq!(pool.take_at(now), Some("b"));
+        pool.put_at("d", now);
+        assert_eq!(pool.take_at(now), Some("d"));
+        assert_eq!(pool.take_at(now), Some("a"));
+        assert_eq!(pool.take_at(now), None);
     }
 
     #[test]
     fn a_connection_expires_after_four_seconds() {
-        let (pool, now) = (Pool::default(), Instant::now());
-        pool.put_at("a", US, now);
+        let (pool, now) = (Pool::new(true), Instant::now());
+        pool.put_at("a", now);
         let last = now + Duration::from_nanos(3_999_999_999);
-        assert_eq!(pool.take_at(last, US), Some("a"));
+        assert_eq!(pool.take_at(last), Some("a"));
 
         let (old, new) = (Arc::new(()), Arc::new(()));
-        let pool = Pool::default();
-        pool.put_at(Arc::clone(&old), US, now);
-        pool.put_at(Arc::clone(&new), US, now + SECOND);
-        assert_eq!(pool.take_at(now + 5 * SECOND, US), None);
+        let pool = Pool::new(true);
+        pool.put_at(Arc::clone(&old), now);
+        pool.put_at(Arc::clone(&new), now + SECOND);
+        assert_eq!(pool.take_at(now + 5 * SECOND), None);
         // Both are closed.
         assert_eq!((Arc::strong_count(&old), Arc::strong_count(&new)), (1, 1));
     }
 
     #[test]
     fn put_closes_expired_connections() {
-        let (pool, now) = (Pool::default(), Instant::now());
+        let (pool, now) = (Pool::new(true), Instant::now());
         let old = Arc::new(());
-        pool.put_at(Arc::clone(&old), US, now);
-        pool.put_at(Arc::new(()), US, now + 3 * SECOND);
+        pool.put_at(Arc::clone(&old), now);
+        pool.put_at(Arc::new(()), now + 3 * SECOND);
         assert_eq!(Arc::strong_count(&old), 2);
-        pool.put_at(Arc::new(()), US, now + 4 * SECOND);
+        pool.put_at(Arc::new(()), now + 4 * SECOND);
         assert_eq!(Arc::strong_count(&old), 1);
         assert_eq!(pool.lock().len(), 2);
     }
 
     #[test]
     fn closes_the_oldest_of_too_many() {
-        let (pool, now) = (Pool::default(), Instant::now());
+        let (pool, now) = (Pool::new(true), Instant::now());
         let all: Vec<_> = (0..MAX_IDLE + 2).map(Arc::new).collect();
         for connection in &all {
-            pool.put_at(Arc::clone(connection), US, now);
+            pool.put_at(Arc::clone(connection), now);
         }
         assert_eq!(pool.lock().len(), MAX_IDLE);
         let closed = all.iter().take_while(|c| Arc::strong_count(c) == 1);
@@ -161,11 +164,22 @@ mod tests {
     }
 
     #[test]
-    fn another_process_uses_none_of_them() {
-        let (pool, now) = (Pool::default(), Instant::now());
-        pool.put_at("a", US, now);
-        pool.put_at("b", US, now);
-        assert_eq!(pool.take_at(now, US + 1), None);
+    fn keeps_nothing_where_disabled() {
+        let (pool, now) = (Pool::new(false), Instant::now());
+        pool.put_at("a", now);
+        assert_eq!(pool.take_at(now), None);
+    }
+
+    #[test]
+    fn clearing_awaits_no_lock() {
+        let (pool, now) = (Pool::new(true), Instant::now());
+        pool.put_at("a", now);
+        // As a thread of the parent does that a forked child does not have.
+        let idle = pool.lock();
+        pool.clear();
+        drop(idle);
+        assert_eq!(pool.lock().len(), 1);
+        pool.clear();
         assert!(pool.lock().is_empty());
     }
 
@@ -183,12 +197,12 @@ mod tests {
 
     #[test]
     fn nothing_is_closed_under_the_lock() {
-        let (pool, now) = (Arc::new(Pool::default()), Instant::now());
+        let (pool, now) = (Arc::new(Pool::new(true)), Instant::now());
         let connection = || Reentrant(Arc::downgrade(&pool));
         for _ in 0..=MAX_IDLE {
-            pool.put_at(connection(), US, now);
+            pool.put_at(connection(), now);
         }
-        pool.put_at(connection(), US, now + 4 * SECOND);
-        assert!(pool.take_at(now + 9 * SECOND, US).is_none());
+        pool.put_at(connection(), now + 4 * SECOND);
+        assert!(pool.take_at(now + 9 * SECOND).is_none());
     }
 }

@@ -3,19 +3,18 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Resolves the names that one Config needs: in practice one, its API's or its
-/// proxy's.
+/// Resolves the names that one Config needs: its API's or its proxy's.
 ///
 /// The system's lookup takes no limit, so that it runs on a thread of its own,
 /// which is left behind where it hangs. Callers that need the same name wait
 /// for the same lookup.
+#[derive(Debug)]
 pub(crate) struct Resolver {
     lookup: LookupFn,
     stack_size: usize,
@@ -24,36 +23,26 @@ pub(crate) struct Resolver {
     ended: Condvar,
 }
 
+type Found = Result<Vec<SocketAddr>, Arc<io::Error>>;
+
 type LookupFn = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
-    cached: Option<Cached>,
-    /// The lookup that callers join, if one is worth joining.
-    current: Option<Arc<Lookup>>,
-    /// How many lookups have not ended, those left behind included.
+    /// The one of each name that callers join, or whose result they use.
+    lookups: Vec<Arc<Lookup>>,
+    /// How many have not ended, those that were given up included.
     running: usize,
-    /// The process that runs them: a forked child has none of its parent's threads.
-    process: u32,
     /// The address that connected last.
     preferred: Option<IpAddr>,
 }
 
-struct Cached {
-    name: Name,
-    addrs: Vec<SocketAddr>,
-    expires_at: Instant,
-}
-
+#[derive(Debug)]
 struct Lookup {
-    name: Name,
-    result: OnceLock<Result<Vec<SocketAddr>, Arc<io::Error>>>,
-}
-
-#[derive(Clone, Eq, PartialEq)]
-struct Name {
     host: String,
     port: u16,
+    /// When it ended, and how.
+    result: OnceLock<(Instant, Found)>,
 }
 
 impl Resolver {
@@ -94,8 +83,7 @@ impl Resolver {
                 (Ipv6Addr::LOCALHOST, port).into(),
             ]
         } else {
-            let host = host.into();
-            self.look_up(Name { host, port }, limit)?
+            self.look_up(host, port, limit)?
         };
         let preferred = self.lock().preferred;
         // Stable, so that the others stay as the system ordered them.
@@ -111,44 +99,28 @@ impl Resolver {
     /// Drops what is cached, for when it turns out to lead nowhere.
     pub(crate) fn invalidate(&self) {
         // Not `preferred`: it counts only where the next lookup finds it again.
-        self.lock().cached = None;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds the lock, and the state is always whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let is_under_way = |lookup: &Arc<Lookup>| lookup.result.get().is_none();
+        self.lock().lookups.retain(is_under_way);
     }
 
     fn look_up(
         self: &Arc<Self>,
-        name: Name,
+        host: &str,
+        port: u16,
         limit: Option<Instant>,
     ) -> io::Result<Vec<SocketAddr>> {
         let mut state = self.lock();
-        // Lookups of the parent never end in a forked child, and would fill its slots.
-        if state.process != process::id() {
-            state.process = process::id();
-            state.running = 0;
-            state.current = None;
-        }
         // Again after each wait: the lookup that ended may be that of this name.
-        loop {
-            if let Some(cached) = &state.cached
-                && cached.name == name
-                && Instant::now() < cached.expires_at
+        let lookup = loop {
+            let mut lookups = state.lookups.iter();
+            if let Some(lookup) =
+                lookups.find(|l| l.is_of(host, port) && l.is_usable(Instant::now()))
             {
-                return Ok(cached.addrs.clone());
-            }
-            if let Some(current) = &state.current
-                && current.name == name
-            {
-                let current = Arc::clone(current);
-                return self.join(state, &current, limit);
+                break Arc::clone(lookup);
             }
             // A bound, since each that hangs keeps its thread.
             if state.running < MAX_LOOKUPS {
-                let lookup = self.start(&mut state, name)?;
-                return self.join(state, &lookup, limit);
+                break self.start(&mut state, host, port)?;
             }
             let is_full = |state: &State| state.running >= MAX_LOOKUPS;
             state = self.wait_while(state, limit, is_full);
@@ -156,102 +128,114 @@ impl Resolver {
                 // As transient as the lookups that hang, and fill the slots.
                 return Err(timed_out());
             }
+        };
+        state = self.wait_while(state, limit, |_| lookup.result.get().is_none());
+        match lookup.result.get() {
+            Some((_, Ok(addrs))) => Ok(addrs.clone()),
+            Some((_, Err(cause))) => {
+                let cause = io::Error::new(cause.kind(), Arc::clone(cause));
+                Err(failed(
+                    ErrorKind::NotFound,
+                    "the host name was not found",
+                    cause,
+                ))
+            }
+            None => {
+                // It hangs: the next caller had better start a new one.
+                state.lookups.retain(|other| !Arc::ptr_eq(other, &lookup));
+                Err(timed_out())
+            }
         }
     }
 
     /// Starts a lookup on a thread of its own, for others to join.
-    fn start(self: &Arc<Self>, state: &mut State, name: Name) -> io::Result<Arc<Lookup>> {
+    fn start(
+        self: &Arc<Self>,
+        state: &mut State,
+        host: &str,
+        port: u16,
+    ) -> io::Result<Arc<Lookup>> {
         let lookup = Arc::new(Lookup {
-            name,
+            host: host.into(),
+            port,
             result: OnceLock::new(),
         });
         let (resolver, job) = (Arc::clone(self), Arc::clone(&lookup));
         thread::Builder::new()
             .name("paywithsoap-lookup".into())
             .stack_size(self.stack_size)
-            .spawn(move || resolver.run(&job))
-            .map_err(|cause| io::Error::other(NoThread(cause)))?;
+            .spawn(move || resolver.run(job))
+            .map_err(|cause| {
+                let message = "no thread for the lookup of the host name";
+                failed(ErrorKind::Other, message, cause)
+            })?;
         // Counted now: a thread that was refused would never count itself out.
         state.running += 1;
-        state.current = Some(Arc::clone(&lookup));
+        state.replace(Arc::clone(&lookup));
         Ok(lookup)
     }
 
     /// Looks up, caches, and wakes who waits. The caller of `start` holds the
     /// lock until it has counted this thread.
-    fn run(&self, lookup: &Arc<Lookup>) {
-        let result = (self.lookup)(&lookup.name.host, lookup.name.port).map_err(Arc::new);
+    fn run(&self, lookup: Arc<Lookup>) {
+        let addrs = (self.lookup)(&lookup.host, lookup.port).and_then(|addrs| {
+            let none = || io::Error::other("it has no address");
+            (!addrs.is_empty()).then_some(addrs).ok_or_else(none)
+        });
         let mut state = self.lock();
         state.running -= 1;
-        // Unless who waited gave it up, and another one has been started since.
-        state
-            .current
-            .take_if(|current| Arc::ptr_eq(current, lookup));
-        // Also where nobody waits any more: the next caller has it at once. A
-        // name that was not found is looked up again, since that is transient.
-        if let Ok(addrs) = &result
-            && !addrs.is_empty()
-        {
-            state.cached = Some(Cached {
-                name: lookup.name.clone(),
-                addrs: addrs.clone(),
-                expires_at: Instant::now() + CACHE_TTL,
-            });
-        }
         // Nothing else sets it.
-        let _ = lookup.result.set(result);
+        let _ = lookup.result.set((Instant::now(), addrs.map_err(Arc::new)));
+        // Also where it was given up: the next caller has it at once. A name that
+        // was not found is looked up again, since that is transient.
+        if lookup.is_usable(Instant::now()) {
+            state.replace(lookup);
+        }
         drop(state);
         self.ended.notify_all();
     }
 
-    /// Waits for the result of a lookup.
-    fn join(
-        &self,
-        state: MutexGuard<'_, State>,
-        lookup: &Arc<Lookup>,
-        limit: Option<Instant>,
-    ) -> io::Result<Vec<SocketAddr>> {
-        let mut state = self.wait_while(state, limit, |_| lookup.result.get().is_none());
-        match lookup.result.get() {
-            Some(Ok(addrs)) if !addrs.is_empty() => Ok(addrs.clone()),
-            Some(Ok(_)) => Err(NotFound(None).into()),
-            Some(Err(cause)) => Err(NotFound(Some(Arc::clone(cause))).into()),
-            None => {
-                // It hangs: the next caller had better start a new one.
-                state
-                    .current
-                    .take_if(|current| Arc::ptr_eq(current, lookup));
-                Err(timed_out())
-            }
-        }
-    }
-
+    /// Waits while `condition` holds, and no longer than until `limit`.
     fn wait_while<'a>(
         &self,
         state: MutexGuard<'a, State>,
         limit: Option<Instant>,
         condition: impl Fn(&State) -> bool,
     ) -> MutexGuard<'a, State> {
-        let condition = |state: &mut State| condition(state);
-        match limit {
-            None => self
-                .ended
-                .wait_while(state, condition)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(limit) => {
-                let remaining = limit.saturating_duration_since(Instant::now());
-                self.ended
-                    .wait_timeout_while(state, remaining, condition)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
-            }
-        }
+        let remaining = limit.map_or(Duration::MAX, |limit| {
+            limit.saturating_duration_since(Instant::now())
+        });
+        self.ended
+            .wait_timeout_while(state, remaining, |state| condition(state))
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock, and the state is always whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for Resolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resolver").finish_non_exhaustive()
+impl State {
+    /// Lets callers use this lookup, and no other of its name.
+    fn replace(&mut self, lookup: Arc<Lookup>) {
+        self.lookups
+            .retain(|other| !other.is_of(&lookup.host, lookup.port));
+        self.lookups.push(lookup);
+    }
+}
+
+impl Lookup {
+    fn is_of(&self, host: &str, port: u16) -> bool {
+        self.host == host && self.port == port
+    }
+
+    /// Whether it is under way, or has found addresses a short while ago.
+    fn is_usable(&self, now: Instant) -> bool {
+        self.result.get().is_none_or(|(ended, addrs)| {
+            addrs.is_ok() && now.saturating_duration_since(*ended) < CACHE_TTL
+        })
     }
 }
 
@@ -265,46 +249,28 @@ fn is_localhost(host: &str) -> bool {
 
 fn timed_out() -> io::Error {
     io::Error::new(
-        io::ErrorKind::TimedOut,
+        ErrorKind::TimedOut,
         "the lookup of the host name did not end in time",
     )
 }
 
-/// The system's lookup gave no address.
+/// A message, over the system's.
 #[derive(Debug)]
-struct NotFound(Option<Arc<io::Error>>);
+struct Failed(&'static str, io::Error);
 
-impl fmt::Display for NotFound {
+fn failed(kind: ErrorKind, message: &'static str, cause: io::Error) -> io::Error {
+    io::Error::new(kind, Failed(message, cause))
+}
+
+impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the host name was not found")
+        f.write_str(self.0)
     }
 }
 
-impl Error for NotFound {
+impl Error for Failed {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.as_deref().map(|cause| cause as _)
-    }
-}
-
-impl From<NotFound> for io::Error {
-    fn from(not_found: NotFound) -> Self {
-        Self::new(io::ErrorKind::NotFound, not_found)
-    }
-}
-
-/// The system refused to start a thread.
-#[derive(Debug)]
-struct NoThread(io::Error);
-
-impl fmt::Display for NoThread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no thread for the lookup of the host name")
-    }
-}
-
-impl Error for NoThread {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
+        Some(&self.1)
     }
 }
 

@@ -8,9 +8,9 @@ use std::io::{Read, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::process;
 
-use common::{call, config, customer, read_request, response, serve};
+use common::{ID, config, customer, patch, read_request, response, serve};
 use fork::Fork;
-use paywithsoap::Config;
+use paywithsoap::{Config, update_customer};
 
 /// Responds with the number of the connection as the first name.
 fn respond<S: Read + Write>(number: usize, stream: &mut S) -> std::io::Result<()> {
@@ -24,12 +24,20 @@ fn respond<S: Read + Write>(number: usize, stream: &mut S) -> std::io::Result<()
 
 /// The number of the connection that a call used.
 fn connection(cfg: &Config) -> i32 {
-    call(cfg).unwrap().first_name.unwrap().parse().unwrap()
+    // Without a thread: after `unshare`, the system refuses one.
+    let customer = update_customer(cfg, ID, &patch()).unwrap();
+    customer.first_name.unwrap().parse().unwrap()
 }
 
 #[track_caller]
 fn assert_apart(cfg: &Config) {
+    assert_apart_after(cfg, || ());
+}
+
+#[track_caller]
+fn assert_apart_after(cfg: &Config, before_fork: impl FnOnce()) {
     assert_eq!(connection(cfg), 0);
+    before_fork();
     let child = match fork::fork().unwrap() {
         // Neither the connection nor the end of it: the parent uses it.
         Fork::Child => {
@@ -56,4 +64,41 @@ fn nor_do_they_over_tls() {
 
     let addr = tls::serve(tls::good(), |number, mut tls| respond(number, &mut tls));
     assert_apart(&tls::config(addr).build().unwrap());
+}
+
+/// Where the test server of the process outside of the PID namespace is.
+#[cfg(target_os = "linux")]
+const ADDR: &str = "PAYWITHSOAP_TEST_ADDR";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nor_do_processes_1_of_two_namespaces() {
+    use std::env;
+    use std::process::Command;
+
+    use nix::sched::{CloneFlags, unshare};
+
+    if let Ok(addr) = env::var(ADDR) {
+        assert_eq!(process::id(), 1);
+        // The next child is the first process of another namespace.
+        return assert_apart_after(&config(addr.parse().unwrap()).build().unwrap(), || {
+            unshare(CloneFlags::CLONE_NEWPID).unwrap();
+        });
+    }
+    let in_namespace = |program: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--pid", "--fork", "--", program]);
+        command
+    };
+    // Not everywhere may a process make namespaces.
+    if !in_namespace("true").status().is_ok_and(|s| s.success()) {
+        return;
+    }
+    let addr = serve(|number, mut stream| respond(number, &mut stream));
+    let output = in_namespace(env::current_exe().unwrap().to_str().unwrap())
+        .args(["--exact", "nor_do_processes_1_of_two_namespaces"])
+        .env(ADDR, addr.to_string())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
 }

@@ -15,7 +15,7 @@ use crate::attempt::{Attempt, OnAttempt};
 use crate::connection::Network;
 use crate::error::Error;
 use crate::format::{self, NOT_UTF8, Violation};
-use crate::pool::Pool;
+use crate::process::Process;
 use crate::proxy;
 use crate::tls;
 use crate::url::{self, Url};
@@ -424,7 +424,7 @@ impl ConfigBuilder {
         let settings = Settings {
             proxied,
             network,
-            pool: Pool::default(),
+            process: Process::new(),
             authorization: authorization(self.auth_scheme, &api_key),
             api_key,
             base_url,

@@ -14,7 +14,7 @@ use crate::attempt::OnAttempt;
 use crate::connection::Network;
 use crate::error::Error;
 use crate::format::Violation;
-use crate::pool::Pool;
+use crate::process::Process;
 use crate::url::Url;
 
 /// The settings of calls to the API, checked, and the connections that they
@@ -51,7 +51,7 @@ type Header = (HeaderName, HeaderValue);
 /// What a `Config` and all that are made of it have in common.
 pub(crate) struct Settings {
     network: Arc<Network>,
-    pool: Pool,
+    process: Process,
     /// Kept beside the header made of it, for errors to recognize.
     api_key: String,
     base_url: Url,
@@ -226,8 +226,9 @@ impl Config {
         &self.settings.network
     }
 
-    pub(crate) fn pool(&self) -> &Pool {
-        &self.settings.pool
+    /// What belongs to the process that asks.
+    pub(crate) fn process(&self) -> &Process {
+        self.settings.process.current()
     }
 
     pub(crate) fn headers(&self) -> &[Header] {

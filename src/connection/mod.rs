@@ -28,7 +28,6 @@ mod tcp;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::process;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -54,7 +53,6 @@ use crate::tls;
 #[derive(Debug)]
 pub(crate) struct Network {
     config: ureq::config::Config,
-    resolver: Arc<Resolver>,
     connect_timeout: Duration,
     proxy: ConnectProxyConnector,
     /// One for all connections, so that TLS sessions resume.
@@ -79,15 +77,10 @@ impl Network {
             .build();
         Arc::new(Self {
             config,
-            resolver: Resolver::new(),
             connect_timeout,
             proxy: ConnectProxyConnector::default(),
             tls: tls::Connector::default(),
         })
-    }
-
-    pub(crate) fn resolver(&self) -> &Resolver {
-        &self.resolver
     }
 
     /// Lets the TLS backend load what all connections share, where that takes long.
@@ -108,22 +101,20 @@ impl Network {
 pub(crate) struct Connection {
     agent: ureq::Agent,
     call: Arc<Call>,
-    /// The process that made it: a forked child must not use its parent's.
-    process: u32,
 }
 
 impl Connection {
-    pub(crate) fn new(network: &Arc<Network>) -> Self {
+    pub(crate) fn new(network: &Arc<Network>, resolver: &Arc<Resolver>) -> Self {
         let call = Arc::new(Call::default());
         let connect = Connect {
             network: Arc::clone(network),
+            resolver: Arc::clone(resolver),
             call: Arc::clone(&call),
         };
         Self {
             // Cheap: what is large in the config is shared.
             agent: ureq::Agent::with_parts(network.config.clone(), connect, Unresolved),
             call,
-            process: process::id(),
         }
     }
 
@@ -161,11 +152,6 @@ impl Connection {
     pub(crate) fn is_reusable(&self) -> bool {
         self.call.lock().top != Top::Closed
     }
-
-    /// The id of the process that made it.
-    pub(crate) fn process(&self) -> u32 {
-        self.process
-    }
 }
 
 impl fmt::Debug for Connection {
@@ -178,6 +164,7 @@ impl fmt::Debug for Connection {
 #[derive(Debug)]
 struct Connect {
     network: Arc<Network>,
+    resolver: Arc<Resolver>,
     call: Arc<Call>,
 }
 
@@ -237,12 +224,11 @@ impl Connect {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let default = if details.needs_tls() { 443 } else { 80 };
         let port = details.uri.port_u16().unwrap_or(default);
-        let resolver = &self.network.resolver;
-        let addrs = resolver.resolve(host, port, self.call.limit()?)?;
+        let addrs = self.resolver.resolve(host, port, self.call.limit()?)?;
         let (stream, addr) = tcp::connect_tcp(&addrs, &self.call)?;
         // An only address needs no preference, and no lock.
         if addrs.len() > 1 {
-            resolver.prefer(addr.ip());
+            self.resolver.prefer(addr.ip());
         }
         TcpTransport::new(stream, &self.call)
     }

@@ -13,7 +13,11 @@ const SOON: Duration = Duration::from_millis(50);
 
 fn connection(base_url: &str) -> Connection {
     let cfg = Config::builder("key").base_url(base_url).no_proxy().build();
-    Connection::new(cfg.unwrap().network())
+    open(&cfg.unwrap())
+}
+
+fn open(cfg: &Config) -> Connection {
+    Connection::new(cfg.network(), &cfg.process().resolver)
 }
 
 fn request(base_url: &str) -> Request<&'static str> {
@@ -167,7 +171,7 @@ fn address_that_connected_is_tried_first() {
         });
     };
     let connect = || {
-        let connection = Connection::new(cfg.network());
+        let connection = open(&cfg);
         let deadline = Some(Instant::now() + Duration::from_secs(20));
         let (result, _) = connection.call(deadline, |agent| agent.run(request(&base_url)));
         assert!(result.is_err());
@@ -198,7 +202,7 @@ mod with_tls {
             .base_url(base_url)
             .proxy(proxy)
             .build();
-        let connection = Connection::new(cfg.unwrap().network());
+        let connection = open(&cfg.unwrap());
         let (sender, receiver) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(move || {
