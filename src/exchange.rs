@@ -11,6 +11,7 @@ use ureq::http::{HeaderMap, HeaderValue, Request};
 
 use crate::config::Config;
 use crate::connection::{Connection, Truncated};
+use crate::pool;
 use crate::retry;
 
 /// A response whose head came whole.
@@ -23,6 +24,8 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
     /// Why the body is not whole, if it is not.
     pub(crate) truncated: Option<Cause>,
+    /// How long the connection may be idle.
+    max_idle_age: Option<Duration>,
 }
 
 /// No response.
@@ -49,16 +52,25 @@ pub(crate) fn send(
 ) -> (Result<Response, Failure>, bool) {
     // ureq checks it, and connects anew where it is not silent.
     let process = cfg.process();
-    let connection = process
-        .pool
-        .take()
-        .unwrap_or_else(|| Connection::new(cfg.network(), &process.resolver));
+    let taken = process.pool.take();
+    let reuse = taken.as_ref().map(|(_, reuse)| *reuse);
+    let connection = match taken {
+        Some((connection, _)) => connection,
+        None => Connection::new(cfg.network(), &process.resolver),
+    };
     let (response, trace) = connection.call(deadline, |agent| {
         exchange(cfg, &connection, agent, id, body)
     });
+    // Where nothing came of it until the deadline, the server may have it still.
+    if let Some(reuse) = reuse
+        && (trace.opened || trace.reused && (trace.received || !is_timeout(&response)))
+    {
+        process.pool.learn(reuse, trace.reused && trace.received);
+    }
     // Also after a failure, where ureq has kept it: after a 422, say.
     if connection.is_reusable() {
-        process.pool.put(connection);
+        let max_age = response.as_ref().ok().and_then(|r| r.max_idle_age);
+        process.pool.put(connection, max_age);
     }
     let response = response.map_err(|error| {
         if !trace.sent {
@@ -125,8 +137,16 @@ fn exchange(
             .find_map(|name| header_text(&head.headers, name)),
         retry_after: header_text(&head.headers, "retry-after"),
         body,
+        max_idle_age: head
+            .headers
+            .get("keep-alive")
+            .and_then(|value| pool::max_age(value.to_str().ok()?)),
         truncated: read.err().map(|error| into_cause(ureq::Error::from(error))),
     })
+}
+
+fn is_timeout<T>(result: &Result<T, ureq::Error>) -> bool {
+    matches!(result, Err(ureq::Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// A header's text, unless it is empty or not visible ASCII.

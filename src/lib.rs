@@ -60,9 +60,12 @@
 //! to its request from an unsolicited one that arrives after the idle connection was
 //! checked and before the request's own response.
 //!
-//! An idle connection is used again for 4 seconds. Where the server closes it at the
-//! moment at which the next request is sent, that request is `Unknown`: servers that
-//! close idle connections sooner than that do so now and then.
+//! An idle connection is used again for 4 seconds at most, and for a second less than
+//! the server's `Keep-Alive: timeout` says. Where the server closes it at the moment at
+//! which the next request is sent, that request is `Unknown`. The client learns from
+//! it: once one was closed sooner, idle connections are used for half of that time, or
+//! for none, and trials find out within about a minute of a busy program where the
+//! server keeps them longer again.
 //!
 //! Everything else is `Unknown`. Once one attempt of a call was `Unknown`, the call
 //! stays so, unless a later attempt returns the customer.

@@ -1,7 +1,8 @@
-//! Idle connections, the newest first.
+//! Idle connections, and how long the server keeps them.
 
-use std::collections::VecDeque;
+use std::cell::Cell;
 use std::mem;
+use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,35 +14,68 @@ use crate::connection::Connection;
 /// out: whatever could log, block or panic does so once it is released.
 #[derive(Debug)]
 pub(crate) struct Pool<C = Connection> {
-    idle: Mutex<VecDeque<Idle<C>>>,
+    state: Mutex<State<C>>,
     /// Whether connections are kept at all.
     is_enabled: bool,
 }
 
 #[derive(Debug)]
+struct State<C> {
+    /// The newest last.
+    idle: Vec<Idle<C>>,
+    /// How old a connection may be, as far as is known of the server.
+    limit: Duration,
+    /// How many connections have come since the last trial, and when that began.
+    since_trial: (u32, Instant),
+}
+
+#[derive(Debug)]
 struct Idle<C> {
     connection: C,
+    /// The thread that used it last.
+    thread: usize,
     since: Instant,
+    /// How long the server keeps it by its own word.
+    max_age: Duration,
+    /// From which age on it is used, if it is on trial.
+    trial: Option<Duration>,
+}
+
+/// How a connection was used again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Reuse {
+    age: Duration,
+    is_trial: bool,
 }
 
 impl Pool {
-    /// Takes the connection that was used last, if it is still worth using.
+    /// Takes the connection that this thread used last, if it is still worth using,
+    /// or else the one that any thread used last.
     ///
     /// Of a burst of connections the oldest stay unused, and expire.
-    pub(crate) fn take(&self) -> Option<Connection> {
-        self.take_at(Instant::now())
+    pub(crate) fn take(&self) -> Option<(Connection, Reuse)> {
+        self.take_at(Instant::now(), this_thread())
     }
 
-    /// Keeps a connection for the next call.
-    pub(crate) fn put(&self, connection: Connection) {
-        self.put_at(connection, Instant::now());
+    /// Keeps a connection for the next call, and no longer than `max_age`.
+    pub(crate) fn put(&self, connection: Connection, max_age: Option<Duration>) {
+        self.put_at(connection, max_age, Instant::now(), this_thread());
+    }
+
+    /// Learns from a connection that was used again: whether the server still had it.
+    pub(crate) fn learn(&self, reuse: Reuse, was_open: bool) {
+        self.learn_at(reuse, was_open, Instant::now());
     }
 }
 
 impl<C> Pool<C> {
     pub(crate) fn new(is_enabled: bool) -> Self {
         Self {
-            idle: Mutex::default(),
+            state: Mutex::new(State {
+                idle: Vec::new(),
+                limit: MAX_IDLE_AGE,
+                since_trial: (0, Instant::now()),
+            }),
             is_enabled,
         }
     }
@@ -49,160 +83,142 @@ impl<C> Pool<C> {
     /// Closes all connections, for a forked child: a thread of its parent may have
     /// held the lock.
     pub(crate) fn clear(&self) {
-        let idle = self.idle.try_lock();
-        let all = idle.map(|mut idle| mem::take(&mut *idle));
+        let state = self.state.try_lock();
+        let all = state.map(|mut state| mem::take(&mut state.idle));
         drop(all);
     }
 
-    fn take_at(&self, now: Instant) -> Option<C> {
-        let mut idle = self.lock();
-        // The newest is the likeliest to be open still.
-        let newest = idle.pop_back()?;
-        if !newest.is_expired(now) {
-            return Some(newest.connection);
-        }
-        // All others are older.
-        let useless = mem::take(&mut *idle);
-        drop(idle);
-        drop((newest, useless));
-        None
+    fn take_at(&self, now: Instant, thread: usize) -> Option<(C, Reuse)> {
+        let mut state = self.lock();
+        let useless = state.remove_expired(now);
+        let find = |is_wanted: &dyn Fn(&Idle<C>) -> bool| state.idle.iter().rposition(is_wanted);
+        let taken = find(&|idle| idle.trial.is_some_and(|rest| rest <= idle.age(now)))
+            .or_else(|| find(&|idle| idle.trial.is_none() && idle.thread == thread))
+            .or_else(|| find(&|idle| idle.trial.is_none()))
+            .map(|index| state.idle.remove(index));
+        drop(state);
+        drop(useless);
+        taken.map(|idle| {
+            let (age, is_trial) = (idle.age(now), idle.trial.is_some());
+            (idle.connection, Reuse { age, is_trial })
+        })
     }
 
-    fn put_at(&self, connection: C, since: Instant) {
+    fn put_at(&self, connection: C, max_age: Option<Duration>, since: Instant, thread: usize) {
         if !self.is_enabled {
             return;
         }
-        let mut idle = self.lock();
-        let expired = idle.partition_point(|idle| idle.is_expired(since));
-        // Expired ones are closed here, since nothing else looks at them.
-        let surplus = (idle.len() + 1).saturating_sub(MAX_IDLE);
-        let useless: Vec<_> = idle.drain(..expired.max(surplus)).collect();
-        idle.push_back(Idle { connection, since });
-        drop(idle);
+        let mut state = self.lock();
+        let trial = state.starts_trial(since).then_some(state.limit);
+        state.idle.push(Idle {
+            connection,
+            thread,
+            since,
+            max_age: max_age.map_or(MAX_IDLE_AGE, |max_age| max_age.min(MAX_IDLE_AGE)),
+            trial,
+        });
+        // Here too, since there may be no later call. It may also be the one that has
+        // just come.
+        let mut useless = state.remove_expired(since);
+        if state.idle.len() > MAX_IDLE {
+            useless.push(state.idle.remove(0));
+        }
+        drop(state);
         drop(useless);
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle<C>>> {
+    fn learn_at(&self, reuse: Reuse, was_open: bool, now: Instant) {
+        let mut state = self.lock();
+        if !was_open {
+            let half = reuse.age / 2;
+            let half = if half < MIN_IDLE_AGE {
+                Duration::ZERO
+            } else {
+                half
+            };
+            state.limit = state.limit.min(half);
+            state.since_trial = (0, now);
+        } else if reuse.is_trial {
+            state.limit = (state.limit * 2).clamp(FIRST_IDLE_AGE, MAX_IDLE_AGE);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
         // Nothing panics while it holds the lock.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> State<C> {
+    fn remove_expired(&mut self, now: Instant) -> Vec<Idle<C>> {
+        let limit = self.limit;
+        let is_expired = |idle: &mut Idle<C>| {
+            let limit = idle.trial.map_or(limit, |_| MAX_IDLE_AGE);
+            idle.age(now) >= idle.max_age.min(limit)
+        };
+        self.idle.extract_if(.., is_expired).collect()
+    }
+
+    /// Whether the connection that comes is to find out if the server keeps it longer
+    /// than the limit.
+    fn starts_trial(&mut self, now: Instant) -> bool {
+        let (count, since) = &mut self.since_trial;
+        *count = count.saturating_add(1);
+        let is_due = self.limit < MAX_IDLE_AGE
+            && *count >= TRIAL_CALLS
+            && now.saturating_duration_since(*since) >= TRIAL_INTERVAL;
+        if is_due {
+            self.since_trial = (0, now);
+        }
+        is_due
     }
 }
 
 impl<C> Idle<C> {
-    fn is_expired(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.since) >= MAX_IDLE_AGE
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.since)
     }
+}
+
+/// How long the server keeps an idle connection by its `Keep-Alive` header, and a
+/// second less: the request takes a while to get there.
+pub(crate) fn max_age(keep_alive: &str) -> Option<Duration> {
+    let seconds = keep_alive.split(',').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let is_timeout = name.trim().eq_ignore_ascii_case("timeout");
+        is_timeout.then(|| value.trim().parse::<u64>().ok())?
+    })?;
+    Some(Duration::from_secs(seconds.saturating_sub(1)))
+}
+
+/// A number that no other thread has as long as this one lives.
+fn this_thread() -> usize {
+    thread_local!(static MARK: Cell<u8> = const { Cell::new(0) });
+    // Also in destructors, where std may have no thread to ask.
+    MARK.try_with(|mark| ptr::from_ref(mark).addr())
+        .unwrap_or_default()
 }
 
 /// How many idle connections are kept: one for each thread of a busy program.
 const MAX_IDLE: usize = 128;
 
-/// How long an idle connection may still be used. Apache, uvicorn and Node close
-/// one after 5 s, and a request that meets the close is lost.
+/// How long an idle connection may still be used at most. A request that meets the
+/// server's close is lost, and many servers close after 5 s: Apache, uvicorn,
+/// lighttpd and hypercorn. Node announces 5 s and closes after 6. Where one closes
+/// sooner, it is learned: uvicorn under gunicorn and gunicorn's gthread after 2 s,
+/// Starman after 1 s, uWSGI's `--http` at once and without a word.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(4);
 
+/// A limit below this is none.
+const MIN_IDLE_AGE: Duration = Duration::from_millis(10);
+
+/// The limit after the first trial that went well.
+const FIRST_IDLE_AGE: Duration = Duration::from_millis(100);
+
+/// A trial takes one connection of so many, and begins so long after the last.
+const TRIAL_CALLS: u32 = 50;
+const TRIAL_INTERVAL: Duration = Duration::from_secs(5);
+
 #[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Weak};
-
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn the_newest_connection_is_taken_first() {
-        let (pool, now) = (Pool::new(true), Instant::now());
-        for connection in ["a", "b", "c"] {
-            pool.put_at(connection, now);
-        }
-        assert_eq!(pool.take_at(now), Some("c"));
-        assert_eq!(pool.take_at(now), Some("b"));
-        pool.put_at("d", now);
-        assert_eq!(pool.take_at(now), Some("d"));
-        assert_eq!(pool.take_at(now), Some("a"));
-        assert_eq!(pool.take_at(now), None);
-    }
-
-    #[test]
-    fn a_connection_expires_after_four_seconds() {
-        let (pool, now) = (Pool::new(true), Instant::now());
-        pool.put_at("a", now);
-        let last = now + Duration::from_nanos(3_999_999_999);
-        assert_eq!(pool.take_at(last), Some("a"));
-
-        let (old, new) = (Arc::new(()), Arc::new(()));
-        let pool = Pool::new(true);
-        pool.put_at(Arc::clone(&old), now);
-        pool.put_at(Arc::clone(&new), now + SECOND);
-        assert_eq!(pool.take_at(now + 5 * SECOND), None);
-        // Both are closed.
-        assert_eq!((Arc::strong_count(&old), Arc::strong_count(&new)), (1, 1));
-    }
-
-    #[test]
-    fn put_closes_expired_connections() {
-        let (pool, now) = (Pool::new(true), Instant::now());
-        let old = Arc::new(());
-        pool.put_at(Arc::clone(&old), now);
-        pool.put_at(Arc::new(()), now + 3 * SECOND);
-        assert_eq!(Arc::strong_count(&old), 2);
-        pool.put_at(Arc::new(()), now + 4 * SECOND);
-        assert_eq!(Arc::strong_count(&old), 1);
-        assert_eq!(pool.lock().len(), 2);
-    }
-
-    #[test]
-    fn closes_the_oldest_of_too_many() {
-        let (pool, now) = (Pool::new(true), Instant::now());
-        let all: Vec<_> = (0..MAX_IDLE + 2).map(Arc::new).collect();
-        for connection in &all {
-            pool.put_at(Arc::clone(connection), now);
-        }
-        assert_eq!(pool.lock().len(), MAX_IDLE);
-        let closed = all.iter().take_while(|c| Arc::strong_count(c) == 1);
-        assert_eq!(closed.count(), 2);
-    }
-
-    #[test]
-    fn keeps_nothing_where_disabled() {
-        let (pool, now) = (Pool::new(false), Instant::now());
-        pool.put_at("a", now);
-        assert_eq!(pool.take_at(now), None);
-    }
-
-    #[test]
-    fn clearing_awaits_no_lock() {
-        let (pool, now) = (Pool::new(true), Instant::now());
-        pool.put_at("a", now);
-        // As a thread of the parent does that a forked child does not have.
-        let idle = pool.lock();
-        pool.clear();
-        drop(idle);
-        assert_eq!(pool.lock().len(), 1);
-        pool.clear();
-        assert!(pool.lock().is_empty());
-    }
-
-    /// A connection that uses the pool when it is closed, as a logger may.
-    struct Reentrant(Weak<Pool<Self>>);
-
-    impl Drop for Reentrant {
-        fn drop(&mut self) {
-            if let Some(pool) = self.0.upgrade() {
-                let is_free = pool.idle.try_lock().is_ok();
-                assert!(is_free, "closed under the lock");
-            }
-        }
-    }
-
-    #[test]
-    fn nothing_is_closed_under_the_lock() {
-        let (pool, now) = (Arc::new(Pool::new(true)), Instant::now());
-        let connection = || Reentrant(Arc::downgrade(&pool));
-        for _ in 0..=MAX_IDLE {
-            pool.put_at(connection(), now);
-        }
-        pool.put_at(connection(), now + 4 * SECOND);
-        assert!(pool.take_at(now + 9 * SECOND).is_none());
-    }
-}
+#[path = "pool_tests.rs"]
+mod tests;

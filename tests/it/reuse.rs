@@ -2,13 +2,14 @@
 //! request is ever taken for it.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
 use crate::common::{ID, call, config, customer, ok, patch, read_request, response, serve, stall};
-use paywithsoap::{Config, update_customer};
+use paywithsoap::{Config, Outcome, update_customer};
 
 /// What ureq reads at once, and the most that a TLS record holds.
 const BUFFER_SIZE: usize = 16 * 1024;
@@ -169,6 +170,86 @@ fn many_threads_share_their_connections() {
     }
     let connections = CONNECTIONS.load(Ordering::Relaxed);
     assert!(connections <= THREADS + THREADS / 4, "{connections}");
+}
+
+/// How long a link to the server takes, each way.
+const DELAY: Duration = Duration::from_millis(20);
+
+/// Forwards connections to `server`, each way with a delay.
+fn relay(server: SocketAddr) -> SocketAddr {
+    fn forward(mut from: TcpStream, mut to: TcpStream) -> io::Result<()> {
+        let mut buffer = [0; 4096];
+        loop {
+            let count = from.read(&mut buffer)?;
+            thread::sleep(DELAY);
+            if count == 0 {
+                return to.shutdown(Shutdown::Write);
+            }
+            to.write_all(&buffer[..count])?;
+        }
+    }
+    serve(move |_, client| {
+        let server = TcpStream::connect(server)?;
+        let (from, to) = (server.try_clone()?, client.try_clone()?);
+        let back = thread::spawn(move || forward(from, to));
+        let _ = forward(client, server.try_clone()?);
+        // As a client that has gone, also where the server still sends.
+        let _ = server.shutdown(Shutdown::Both);
+        let _ = back.join();
+        Ok(())
+    })
+}
+
+/// Makes calls over a link with a delay to a server that closes idle connections after
+/// a while, and says so by a header line or not. Returns how many connections they took,
+/// and how many may have been applied or not.
+fn calls_over_a_link(kept: Duration, line: &str, calls: usize, pause: Duration) -> [usize; 2] {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
+    let head = format!("HTTP/1.1 200 OK\r\n{line}");
+    let response = String::from_utf8(ok()).unwrap();
+    let response = response.replace("HTTP/1.1 200 OK\r\n", &head);
+    let addr = serve(move |_, mut stream| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        loop {
+            read_request(&mut stream)?;
+            stream.write_all(response.as_bytes())?;
+            if kept.is_zero() {
+                return Ok(());
+            }
+            stream.set_read_timeout(Some(kept))?;
+        }
+    });
+    let cfg = config(relay(addr)).build().unwrap();
+    let mut unknown = 0;
+    for _ in 0..calls {
+        if let Err(error) = update_customer(&cfg, ID, &patch()) {
+            assert_eq!(error.outcome(), Outcome::Unknown);
+            unknown += 1;
+        }
+        thread::sleep(pause);
+    }
+    [connections.load(Ordering::Relaxed), unknown]
+}
+
+#[test]
+fn learns_how_long_a_server_waits() {
+    const ZERO: Duration = Duration::ZERO;
+    thread::scope(|scope| {
+        // One that closes each connection without a word, as uWSGI's `--http` does.
+        let at_once = scope.spawn(|| calls_over_a_link(ZERO, "", 20, ZERO));
+        // One whose close is always under way when the next request leaves.
+        let short = scope.spawn(|| calls_over_a_link(DELAY * 5, "", 10, DELAY * 9 / 2));
+        let told = scope.spawn(|| calls_over_a_link(ZERO, "keep-alive: timeout=1\r\n", 20, ZERO));
+        let long = scope.spawn(|| calls_over_a_link(DELAY * 1000, "", 20, ZERO));
+        // Without learning, every second call would be lost.
+        for (server, most) in [(at_once, 3), (short, 3)] {
+            let [_, unknown] = server.join().unwrap();
+            assert!(unknown <= most, "{unknown}");
+        }
+        assert_eq!(told.join().unwrap(), [20, 0]);
+        assert_eq!(long.join().unwrap(), [1, 0]);
+    });
 }
 
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]

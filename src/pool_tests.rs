@@ -1,0 +1,240 @@
+use std::sync::{Arc, Weak};
+use std::thread;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MS: Duration = Duration::from_millis(1);
+
+/// By one and the same thread.
+impl<C> Pool<C> {
+    fn take_one(&self, now: Instant) -> Option<C> {
+        self.take_at(now, 1).map(|(connection, _)| connection)
+    }
+
+    fn put_one(&self, connection: C, now: Instant) {
+        self.put_at(connection, None, now, 1);
+    }
+}
+
+#[test]
+fn the_newest_connection_is_taken_first() {
+    let (pool, now) = (Pool::new(true), Instant::now());
+    for connection in ["a", "b", "c"] {
+        pool.put_one(connection, now);
+    }
+    assert_eq!(pool.take_one(now), Some("c"));
+    assert_eq!(pool.take_one(now), Some("b"));
+    pool.put_one("d", now);
+    assert_eq!(pool.take_one(now), Some("d"));
+    assert_eq!(pool.take_one(now), Some("a"));
+    assert_eq!(pool.take_one(now), None);
+}
+
+#[test]
+fn threads_take_their_own_connections_first() {
+    let (pool, now) = (Pool::new(true), Instant::now());
+    for (connection, thread) in [("a", 1), ("b", 1), ("c", 2), ("d", 3)] {
+        pool.put_at(connection, None, now, thread);
+    }
+    for (thread, connection) in [(1, "b"), (1, "a"), (1, "d"), (4, "c")] {
+        assert_eq!(pool.take_at(now, thread).unwrap().0, connection);
+    }
+    assert_eq!(this_thread(), this_thread());
+    let here = this_thread();
+    let there = thread::scope(|scope| scope.spawn(this_thread).join().unwrap());
+    assert_ne!(here, there);
+}
+
+#[test]
+fn a_connection_expires_after_four_seconds() {
+    let (pool, now) = (Pool::new(true), Instant::now());
+    pool.put_one("a", now);
+    let last = now + Duration::from_nanos(3_999_999_999);
+    assert_eq!(pool.take_one(last), Some("a"));
+
+    let (old, new) = (Arc::new(()), Arc::new(()));
+    let pool = Pool::new(true);
+    pool.put_one(Arc::clone(&old), now);
+    pool.put_one(Arc::clone(&new), now + SECOND);
+    assert_eq!(pool.take_one(now + 5 * SECOND), None);
+    // Both are closed.
+    assert_eq!((Arc::strong_count(&old), Arc::strong_count(&new)), (1, 1));
+}
+
+#[test]
+fn put_closes_expired_connections() {
+    let (pool, now) = (Pool::new(true), Instant::now());
+    let old = Arc::new(());
+    pool.put_one(Arc::clone(&old), now);
+    pool.put_one(Arc::new(()), now + 3 * SECOND);
+    assert_eq!(Arc::strong_count(&old), 2);
+    pool.put_one(Arc::new(()), now + 4 * SECOND);
+    assert_eq!(Arc::strong_count(&old), 1);
+    assert_eq!(pool.lock().idle.len(), 2);
+}
+
+#[test]
+fn closes_the_oldest_of_too_many() {
+    let (pool, now) = (Pool::new(true), Instant::now());
+    let all: Vec<_> = (0..MAX_IDLE + 2).map(Arc::new).collect();
+    for connection in &all {
+        pool.put_one(Arc::clone(connection), now);
+    }
+    assert_eq!(pool.lock().idle.len(), MAX_IDLE);
+    let closed = all.iter().take_while(|c| Arc::strong_count(c) == 1);
+    assert_eq!(closed.count(), 2);
+}
+
+#[test]
+fn keeps_nothing_where_disabled() {
+    let (pool, now) = (Pool::new(false), Instant::now());
+    pool.put_one("a", now);
+    assert_eq!(pool.take_one(now), None);
+}
+
+#[test]
+fn clearing_awaits_no_lock() {
+    let (pool, now) = (Pool::new(true), Instant::now());
+    pool.put_one("a", now);
+    // As a thread of the parent does that a forked child does not have.
+    let state = pool.lock();
+    pool.clear();
+    drop(state);
+    assert_eq!(pool.lock().idle.len(), 1);
+    pool.clear();
+    assert!(pool.lock().idle.is_empty());
+}
+
+#[test]
+fn a_server_says_how_long() {
+    for (header, seconds) in [
+        ("timeout=5", Some(4)),
+        ("timeout=5, max=100", Some(4)),
+        ("max=100,Timeout = 2", Some(1)),
+        ("timeout=1", Some(0)),
+        ("timeout=0", Some(0)),
+        ("timeout=18446744073709551615", Some(u64::MAX - 1)),
+        ("timeout=soon", None),
+        ("timeout=-1", None),
+        ("max=100", None),
+        ("timeout", None),
+        ("", None),
+    ] {
+        assert_eq!(
+            max_age(header),
+            seconds.map(Duration::from_secs),
+            "{header}"
+        );
+    }
+    let now = Instant::now();
+    for (seconds, limit) in [(0, 0), (1, 1), (3, 3), (4, 4), (u64::MAX, 4)] {
+        let pool = Pool::new(true);
+        let put = || pool.put_at("a", Some(Duration::from_secs(seconds)), now, 1);
+        put();
+        assert_eq!(pool.take_one(now + limit * SECOND), None, "{seconds}");
+        put();
+        let is_kept = pool.take_one(now + limit * SECOND * 9 / 10).is_some();
+        assert_eq!(is_kept, limit > 0, "{seconds}");
+    }
+}
+
+/// Finds a connection closed at this age.
+fn find_closed(pool: &Pool<&str>, age: Duration, now: Instant) {
+    let is_trial = false;
+    pool.learn_at(Reuse { age, is_trial }, false, now);
+}
+
+#[test]
+fn a_connection_found_closed_halves_the_limit() {
+    let (pool, now) = (Pool::new(true), Instant::now());
+    for (age, limit) in [(3000, 1500), (2000, 1000), (3000, 1000), (20, 10), (19, 0)] {
+        find_closed(&pool, age * MS, now);
+        assert_eq!(pool.lock().limit, limit * MS);
+        pool.put_one("a", now);
+        assert_eq!(pool.take_one(now + limit * MS), None);
+        if limit > 0 {
+            pool.put_one("a", now);
+            assert_eq!(pool.take_one(now + (limit - 1) * MS), Some("a"));
+        }
+    }
+    // Also those that are there already.
+    let pool = Pool::new(true);
+    pool.put_one("a", now);
+    find_closed(&pool, 2 * SECOND, now);
+    assert_eq!(pool.take_one(now + SECOND), None);
+}
+
+/// Makes calls, one at a time, to a server that closes idle connections at this age:
+/// for how long, at which intervals. Returns how many used a connection again, and how
+/// many met one that was closed.
+fn run(
+    pool: &Pool<()>,
+    kept: Duration,
+    now: &mut Instant,
+    long: Duration,
+    pause: Duration,
+) -> [u32; 2] {
+    let end = *now + long;
+    let [mut reused, mut closed] = [0, 0];
+    while *now < end {
+        if let Some(((), reuse)) = pool.take_at(*now, 1) {
+            let was_open = reuse.age < kept;
+            pool.learn_at(reuse, was_open, *now);
+            *(if was_open { &mut reused } else { &mut closed }) += 1;
+        }
+        pool.put_at((), None, *now, 1);
+        *now += pause;
+    }
+    [reused, closed]
+}
+
+#[test]
+fn trials_find_out_what_a_server_keeps() {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let (pool, mut now) = (Pool::new(true), Instant::now());
+    // In a minute, one call and then a trial every 5 s.
+    let [reused, closed] = run(&pool, Duration::ZERO, &mut now, 60 * SECOND, PAUSE);
+    assert_eq!((reused, closed), (0, 12));
+    assert_eq!(pool.lock().limit, Duration::ZERO);
+    // The server keeps connections again.
+    let [reused, closed] = run(&pool, 60 * SECOND, &mut now, 60 * SECOND, PAUSE);
+    assert!(reused > 5400, "{reused}");
+    assert_eq!(closed, 0);
+    assert_eq!(pool.lock().limit, MAX_IDLE_AGE);
+    let [reused, _] = run(&pool, 60 * SECOND, &mut now, 10 * SECOND, PAUSE);
+    assert_eq!(reused, 1000);
+}
+
+#[test]
+fn one_call_of_fifty_tries() {
+    let (pool, mut now) = (Pool::new(true), Instant::now());
+    let [reused, closed] = run(&pool, Duration::ZERO, &mut now, 1000 * SECOND, SECOND);
+    assert_eq!((reused, closed), (0, 20));
+}
+
+/// A connection that uses the pool when it is closed, as a logger may.
+struct Reentrant(Weak<Pool<Self>>);
+
+impl Drop for Reentrant {
+    fn drop(&mut self) {
+        if let Some(pool) = self.0.upgrade() {
+            let is_free = pool.state.try_lock().is_ok();
+            assert!(is_free, "closed under the lock");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_closed_under_the_lock() {
+    let (pool, now) = (Arc::new(Pool::new(true)), Instant::now());
+    let connection = || Reentrant(Arc::downgrade(&pool));
+    for _ in 0..=MAX_IDLE {
+        pool.put_one(connection(), now);
+    }
+    pool.put_one(connection(), now + 4 * SECOND);
+    assert!(pool.take_one(now + 9 * SECOND).is_none());
+    pool.put_at(connection(), Some(Duration::ZERO), now, 1);
+    pool.put_one(connection(), now);
+    pool.clear();
+}
