@@ -19,6 +19,8 @@ pub(super) struct State {
     limit: Limit,
     /// Whether the request was written to a connection of an earlier call.
     reused: bool,
+    /// Whether a read at the limit has been made.
+    read_last: bool,
     pub(super) top: Top,
     pub(super) removes_cookies: bool,
 }
@@ -82,6 +84,7 @@ impl Call {
         state.progress = Progress::Buffered;
         state.limit = Limit(deadline, "no response within the timeout");
         state.reused = false;
+        state.read_last = false;
         if state.top != Top::Closed {
             state.top = Top::Kept;
         }
@@ -121,6 +124,14 @@ impl Call {
             return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         }
         Ok(remaining)
+    }
+
+    /// Whether to read once more at the limit what has arrived of the response by then.
+    /// Only once, or a server could hold the call by a response that has no end.
+    pub(super) fn starts_last_read(&self) -> bool {
+        let mut state = self.lock();
+        matches!(state.progress, Progress::Sent | Progress::Received)
+            && !mem::replace(&mut state.read_last, true)
     }
 
     /// Whether the request is still buffered.

@@ -12,6 +12,7 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 
 use super::BUFFER_SIZE;
 use super::call::{Call, Top};
+use crate::retry;
 
 /// Connects to the first address that accepts, and tells which.
 pub(super) fn connect_tcp(
@@ -41,7 +42,7 @@ fn connect_in_rounds<T>(
     remaining: impl Fn() -> io::Result<Option<Duration>>,
     connect: impl Fn(&SocketAddr, Option<Duration>) -> io::Result<T>,
 ) -> io::Result<(T, SocketAddr)> {
-    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    let mut failure = None;
     let mut timed_out = Vec::new();
     let mut untried = addrs.len();
     for addr in addrs {
@@ -57,7 +58,7 @@ fn connect_in_rounds<T>(
                 if error.kind() == io::ErrorKind::TimedOut && addrs.len() > 1 {
                     timed_out.push(addr);
                 }
-                failure = error;
+                failure = Some(more_telling(failure, error));
             }
         }
         untried -= 1;
@@ -67,11 +68,27 @@ fn connect_in_rounds<T>(
         let timeout = remaining()?.map(|remaining| share(remaining, untried));
         match connect(addr, timeout) {
             Ok(stream) => return Ok((stream, *addr)),
-            Err(error) => failure = error,
+            Err(error) => failure = Some(more_telling(failure, error)),
         }
         untried -= 1;
     }
-    Err(failure)
+    Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+}
+
+/// Of the failures of two addresses, the one that tells more of the server: a machine
+/// without IPv6 has no route to one address, say, and the other refuses. One that may
+/// pass comes before one that does not, so that the call is tried again.
+fn more_telling(known: Option<io::Error>, error: io::Error) -> io::Error {
+    let rank = |error: &io::Error| match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => 4,
+        io::ErrorKind::TimedOut => 3,
+        io::ErrorKind::HostUnreachable => 2,
+        kind => u8::from(retry::is_transient(kind)),
+    };
+    match known {
+        Some(known) if rank(&known) > rank(&error) => known,
+        _ => error,
+    }
 }
 
 /// An equal share of the time for each of `count` addresses.
@@ -114,14 +131,16 @@ impl TcpTransport {
         if self.call.lock().top == Top::Probed {
             // A peer that sends TLS records without content could keep a probe busy.
             self.call.remaining()?;
-            // std has no read of its own that does not block.
-            self.stream.set_nonblocking(true)?;
-            let read = self.stream.read(buffer);
-            self.stream.set_nonblocking(false)?;
-            return read;
+            return read_arrived(&mut self.stream, buffer);
         }
         loop {
-            let remaining = self.call.remaining()?;
+            let remaining = match self.call.remaining() {
+                // The process may have been stopped, and the response be there.
+                Err(error) if self.call.starts_last_read() => {
+                    return read_arrived(&mut self.stream, buffer).or(Err(error));
+                }
+                remaining => remaining?,
+            };
             update_timeout(&mut self.read_timeout, remaining, |timeout| {
                 self.stream.set_read_timeout(Some(timeout))
             })?;
@@ -185,6 +204,15 @@ impl fmt::Debug for TcpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TcpTransport").finish_non_exhaustive()
     }
+}
+
+/// Reads what has arrived, and does not block.
+fn read_arrived(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    // std has no read of its own that does not block.
+    stream.set_nonblocking(true)?;
+    let read = stream.read(buffer);
+    stream.set_nonblocking(false)?;
+    read
 }
 
 /// Tells the system a new timeout where the one that it knows does not do.

@@ -21,6 +21,7 @@ enum Peer {
     Accepts(u64),
     Refuses,
     DropsPackets,
+    Fails(io::ErrorKind),
 }
 
 /// Connects to these within `timeout`, and returns which accepted, after how
@@ -46,6 +47,7 @@ fn connect(peers: &[Peer], timeout: Option<u64>) -> (io::Result<usize>, Duration
                 Ok(())
             }
             Peer::Refuses => Err(io::ErrorKind::ConnectionRefused.into()),
+            Peer::Fails(kind) => Err(kind.into()),
             Peer::Accepts(_) | Peer::DropsPackets => {
                 now.set(now.get() + timeout);
                 Err(io::Error::new(io::ErrorKind::TimedOut, "an address"))
@@ -114,6 +116,30 @@ fn refused_addresses_are_not_tried_again() {
     let (accepted, _, _) = connect(&[], Some(5000));
     let error = accepted.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+}
+
+#[test]
+fn the_most_telling_failure_is_reported() {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    use io::ErrorKind::{PermissionDenied, TimedOut};
+    let ranks = [
+        PermissionDenied,
+        NetworkUnreachable,
+        HostUnreachable,
+        TimedOut,
+        ConnectionRefused,
+    ];
+    for (rank, more) in ranks.into_iter().enumerate() {
+        for less in &ranks[..=rank] {
+            for kinds in [[more, *less], [*less, more]] {
+                let (accepted, _, _) = connect(&kinds.map(Peer::Fails), Some(5000));
+                assert_eq!(accepted.unwrap_err().kind(), more, "{kinds:?}");
+            }
+        }
+    }
+    let peers = [Peer::DropsPackets, Peer::Refuses];
+    let (accepted, _, _) = connect(&peers, Some(5000));
+    assert_eq!(accepted.unwrap_err().kind(), ConnectionRefused);
 }
 
 #[test]
@@ -272,6 +298,43 @@ fn blocked_writes_end_at_the_limit() {
     assert_eq!(write(&mut tcp), Err(io::ErrorKind::TimedOut));
     assert!(Instant::now() >= limit);
     assert!(under_way.end().sent);
+}
+
+#[test]
+fn arrived_responses_are_read_once_more() {
+    let call = Arc::new(Call::default());
+    let (mut tcp, mut peer, seen) = tests::connect(&call);
+    let mut read = |peer: &mut TcpStream| {
+        peer.write_all(b"response").unwrap();
+        seen.peek(&mut [0]).unwrap();
+        tcp.await_input(NextTimeout::default())
+            .map_err(|error| error.to_string())
+    };
+    let late = "io: no response within the timeout";
+    for _ in 0..2 {
+        let under_way = call.start(Some(Instant::now()));
+        // What comes before the request is no response to it.
+        assert_eq!(read(&mut peer).unwrap_err(), late);
+        call.lock().top = Top::New;
+        call.start_flush().unwrap();
+        call.write(|| (), |()| false).unwrap();
+        assert!(read(&mut peer).unwrap());
+        assert_eq!(read(&mut peer).unwrap_err(), late);
+        drop(under_way);
+    }
+}
+
+#[test]
+fn nothing_is_awaited_at_the_limit() {
+    let call = Arc::new(Call::default());
+    let (mut tcp, _peer, _) = tests::connect(&call);
+    let limit = Instant::now();
+    let _under_way = call.start(Some(limit));
+    call.lock().top = Top::New;
+    call.start_flush().unwrap();
+    call.write(|| (), |()| false).unwrap();
+    let error = tcp.await_input(NextTimeout::default()).unwrap_err();
+    assert_eq!(error.to_string(), "io: no response within the timeout");
 }
 
 fn write(tcp: &mut TcpTransport) -> Result<(), io::ErrorKind> {
