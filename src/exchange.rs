@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, SET_COOKIE, USER_AGENT};
-use ureq::http::{HeaderMap, HeaderValue, Request};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use crate::config::Config;
 use crate::connection::{Connection, Truncated};
@@ -139,7 +139,7 @@ fn exchange(
         body,
         max_idle_age: head
             .headers
-            .get("keep-alive")
+            .get(KEEP_ALIVE)
             .and_then(|value| pool::max_age(value.to_str().ok()?)),
         truncated: read.err().map(|error| into_cause(ureq::Error::from(error))),
     })
@@ -280,6 +280,8 @@ impl StdError for CertificateError {
         Some(&*self.cause)
     }
 }
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 

@@ -64,7 +64,10 @@ impl Pool {
 
     /// Learns from a connection that was used again: whether the server still had it.
     pub(crate) fn learn(&self, reuse: Reuse, was_open: bool) {
-        self.learn_at(reuse, was_open, Instant::now());
+        // What every call finds is nothing to learn from, and needs no lock.
+        if reuse.is_trial || !was_open {
+            self.learn_at(reuse, was_open, Instant::now());
+        }
     }
 }
 
@@ -129,18 +132,13 @@ impl<C> Pool<C> {
 
     fn learn_at(&self, reuse: Reuse, was_open: bool, now: Instant) {
         let mut state = self.lock();
-        if !was_open {
-            let half = reuse.age / 2;
-            let half = if half < MIN_IDLE_AGE {
-                Duration::ZERO
-            } else {
-                half
-            };
-            state.limit = state.limit.min(half);
-            state.since_trial = (0, now);
-        } else if reuse.is_trial {
+        if was_open {
             state.limit = (state.limit * 2).clamp(FIRST_IDLE_AGE, MAX_IDLE_AGE);
+            return;
         }
+        let half = Some(reuse.age / 2).filter(|half| *half >= MIN_IDLE_AGE);
+        state.limit = state.limit.min(half.unwrap_or_default());
+        state.since_trial = (0, now);
     }
 
     fn lock(&self) -> MutexGuard<'_, State<C>> {

@@ -180,7 +180,9 @@ fn run(
     while *now < end {
         if let Some(((), reuse)) = pool.take_at(*now, 1) {
             let was_open = reuse.age < kept;
-            pool.learn_at(reuse, was_open, *now);
+            if reuse.is_trial || !was_open {
+                pool.learn_at(reuse, was_open, *now);
+            }
             *(if was_open { &mut reused } else { &mut closed }) += 1;
         }
         pool.put_at((), None, *now, 1);
