@@ -17,17 +17,24 @@ fn main() {
     println!("| threads | calls/s, one Config | calls/s, a Config each | ratio |");
     println!("|--:|--:|--:|--:|");
     for threads in [1, 2, 4, 8, 16] {
-        // Three turns each, the best of them, or a neighbour decides.
-        let (mut shared, mut own) = (0.0_f64, 0.0_f64);
-        for _ in 0..3 {
-            shared = shared.max(rate(&target, threads, true));
-            own = own.max(rate(&target, threads, false));
-        }
+        // In turn, and the median of each, or a neighbour decides.
+        let (mut shared, mut own): (Vec<_>, Vec<_>) = (0..TURNS)
+            .map(|_| {
+                let shared = rate(&target, threads, true);
+                (shared, rate(&target, threads, false))
+            })
+            .unzip();
+        let (shared, own) = (median(&mut shared), median(&mut own));
         println!(
             "| {threads} | {shared:.0} | {own:.0} | {:.2} |",
             shared / own
         );
     }
+}
+
+fn median(rates: &mut [f64]) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
 }
 
 fn rate(target: &Target, threads: usize, share: bool) -> f64 {
@@ -60,4 +67,6 @@ fn rate(target: &Target, threads: usize, share: bool) -> f64 {
     calls as f64 / LONG.as_secs_f64()
 }
 
-const LONG: Duration = Duration::from_millis(500);
+const TURNS: usize = 9;
+
+const LONG: Duration = Duration::from_millis(200);
