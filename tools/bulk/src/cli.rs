@@ -245,9 +245,10 @@ Outcomes in the results, and what to do:
   applied      nothing; but look at the customer where `mismatches` names
                fields: the API accepted them, and returned other values
   not_applied  fix what `message` and `violations` say, then --resume
-  unknown      the change may have been applied: look at the customer, or
-               --resume to send it again, if nobody else changes it
+  unknown      the change may have been applied: look at the customer;
+               --resume with --retry-unknown sends it again
   bad_line     fix the line, then --resume
+  superseded   nothing: another line of its customer was sent after it
   rehearsed    --resume without --test-server sends it
   would_send   run again without --dry-run to send it
 
@@ -257,8 +258,8 @@ Order:
   changed since, or comes after a line of its id that is sent again.
 
 Stopping:
-  Ctrl-C finishes the lines under way; a second one ends at once. After both,
-  and after a kill or a full disk, --resume sends what is left.
+  Ctrl-C finishes the lines under way; one more, a second later, ends at once.
+  After both, and after a kill or a full disk, --resume sends what is left.
 
 Exit codes:
   0  every line is applied; in a rehearsal or dry run, none has a mistake
