@@ -153,7 +153,8 @@ fn eight_pauses_without_a_success_stop_the_run() {
     // A line for each pause at most, not the whole input.
     assert_eq!(bench.outcomes(), ["unknown"; 5]);
     // The server is back.
-    bench.expect(0, &bench.resume_args());
+    let args = [bench.resume_args(), vec!["--retry-unknown"]].concat();
+    bench.expect(0, &args);
     bench.assert_all_applied(&input);
 }
 
