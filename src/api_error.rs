@@ -1,10 +1,10 @@
 //! Error bodies, read tolerantly: the API documents none.
 
-use std::fmt;
+use std::{fmt, mem};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-
-use crate::format::{Field, NUMBER_KEY};
+use crate::field_names::{LOCATORS, Name, clauses, strip_field};
+use crate::format::Field;
+use crate::json::Value;
 use crate::redact::{self, Sent};
 
 /// The server's error response, read as tolerantly as possible: the API
@@ -99,50 +99,42 @@ impl ApiError {
         &self.field_errors
     }
 
-    /// Reads a body. One of no known shape, or no JSON at all, has no message.
-    pub(crate) fn read(status: u16, body: &str, sent: &Sent<'_>) -> Self {
+    /// Reads a body. One of no known shape has no message.
+    pub(crate) fn read(
+        status: u16,
+        content_type: Option<&str>,
+        body: &str,
+        sent: &Sent<'_>,
+    ) -> Self {
+        let is_rejection = (400..500).contains(&status);
+        let media_type = content_type.unwrap_or("text/plain").to_ascii_lowercase();
         // Some servers put a byte order mark before UTF-8; JSON has none.
-        let body = body.strip_prefix('\u{FEFF}').unwrap_or(body);
-        // It may be a gateway's HTML, or JSON that was cut at 64 KiB.
-        let body = serde_json::from_str(body).unwrap_or(Value::Nothing);
+        let body = body.trim_start_matches('\u{FEFF}').trim();
+        // Neither HTML nor JSON that was cut.
+        let is_text = !(body.is_empty() || body.contains('<') || body.starts_with(['{', '[']))
+            && body.chars().nth(MAX_PLAIN_CHARS).is_none()
+            && media_type.starts_with("text/plain")
+            && is_rejection;
+        let plain = || is_text.then(|| Value::Text(body.into()));
+        let body = Value::read(body, MAX_LEVELS).or_else(plain);
+        let body = body.unwrap_or(Value::Nothing);
+        let mut reader = Reader {
+            sent: &sent.fields,
+            ..Reader::default()
+        };
+        reader.walk(&body, Name::default(), MAX_LEVELS, false);
+        if !is_rejection {
+            reader.errors.clear();
+        }
+        let text = |map: &Value, key| map.get(key).texts().join("; ");
         let error = body.get("error");
-        // `error`, with `hint` beside it, is what public programs have seen of
-        // this API; `detail` and `title` are RFC 9457's.
-        let message = ["error", "message", "errors", "detail", "title"]
-            .iter()
-            .find_map(|key| body.get(key).message_text())
-            .map(|text| body.with_own_field(text));
-        let mut field_errors = Vec::new();
-        // `errors` first: it names the fields that a text beside it does not.
-        for key in ["errors", "error", "message", "detail", "title"] {
-            body.get(key).find_field_errors(&mut field_errors);
-            // The rest would say the same again.
-            if !field_errors.is_empty() {
-                break;
-            }
-        }
-        if field_errors.is_empty() {
-            let is_sent_back = |field: Field, text: &str| match field {
-                // Any text may be a name.
-                Field::FirstName | Field::LastName => {
-                    let mut fields = sent.fields.iter();
-                    fields.any(|(name, value)| *name == field && value.trim() == text.trim())
-                }
-                // Words like `is taken` have the format of none of these.
-                Field::Email | Field::PhoneNumber | Field::DateOfBirth => {
-                    field.check(text.into()).is_ok()
-                }
-            };
-            body.find_top_level_errors(message.is_some(), is_sent_back, &mut field_errors);
-        }
+        let messages = [reader.message, reader.reason, text(error, "code")];
+        let hints = [text(&body, "hint"), text(error, "hint")];
         Self {
             status,
-            message: name_fields(message, &field_errors),
-            hint: body
-                .get("hint")
-                .message_text()
-                .or_else(|| error.get("hint").message_text()),
-            field_errors,
+            message: messages.into_iter().find(|text| !text.is_empty()),
+            hint: hints.into_iter().find(|text| !text.is_empty()),
+            field_errors: reader.errors,
         }
     }
 
@@ -189,309 +181,266 @@ impl fmt::Debug for FieldError {
     }
 }
 
-/// Adds an error, unless there are enough.
-fn push_error(errors: &mut Vec<FieldError>, field: Field, message: &str) {
-    // A full message, where the field is known already.
-    let message = match strip_field(message) {
-        Some((named, rest)) if named == field => rest,
-        _ => message,
-    };
-    // A body of 64 KiB has room for 30,000.
-    if errors.len() < MAX_FIELD_ERRORS {
-        errors.push(FieldError {
+/// Walks a body once, and collects what it says.
+#[derive(Default)]
+struct Reader<'a> {
+    sent: &'a [(Field, &'a str)],
+    message: String,
+    /// The first text that is only a reason phrase.
+    reason: String,
+    errors: Vec<FieldError>,
+    /// Whether the errors stand at the place of a field, and not in a text.
+    is_placed: bool,
+    is_embedded: bool,
+    /// How much was read of texts, with something for each text and map.
+    read: usize,
+}
+
+impl Reader<'_> {
+    /// Reads a value of which `name` is known, and that has so many levels.
+    fn walk(&mut self, value: &Value, name: Name<'_>, levels: u8, is_item: bool) {
+        match value {
+            Value::Other if name.field.is_some() => self.say(INVALID, name),
+            Value::Nothing | Value::Other => {}
+            Value::Text(text) => self.walk_text(text, name, levels),
+            Value::List(items) => match &items[..] {
+                // A path and what is wrong there, as garde writes it.
+                [path @ Value::List(_), map @ Value::Map(_)] => {
+                    self.walk(map, Name::locate(path, 2).or(name), levels - 1, false);
+                }
+                _ => {
+                    for item in items {
+                        self.walk(item, name, levels - 1, true);
+                    }
+                }
+            },
+            Value::Map(_) => self.walk_map(value, name, levels, is_item),
+        }
+    }
+
+    fn walk_text(&mut self, text: &str, name: Name<'_>, levels: u8) {
+        let is_json = !self.is_embedded && text.trim_start().starts_with(['[', '{']);
+        if is_json && let Some(value) = Value::read(text, levels) {
+            self.is_embedded = true;
+            self.walk(&value, name, levels, false);
+            self.is_embedded = false;
+        } else {
+            self.say(text, name);
+        }
+    }
+
+    fn walk_map(&mut self, map: &Value, under: Name<'_>, levels: u8, is_item: bool) {
+        self.read += 8;
+        if map.entries().is_empty() || self.read > MAX_READ {
+            return;
+        }
+        let is_top = levels == MAX_LEVELS;
+        let names = map.entries().iter().map(|(key, _)| Name::new(key));
+        let names: Vec<_> = names.map(|name| name.without(&TEXTS)).collect();
+        let has_field = names.iter().any(|name| name.field.is_some());
+        if has_field && is_record(map) {
+            return;
+        }
+        let mut name = Name::locate(map, 3);
+        // At the top, a path is that of the URL.
+        if name.field.is_none() && (is_top || under.field.is_some()) {
+            name = Name::default();
+        }
+        let is_located = !name.text.is_empty();
+        let name = name.or(under);
+        let own = own_texts(map);
+        let own_key = own.as_ref().map(|(key, _)| *key);
+        let code = map.get("code").text().unwrap_or(INVALID);
+        match own {
+            Some((_, texts)) => {
+                for text in texts {
+                    self.walk_text(text, name, levels - 1);
+                }
+            }
+            None if name.field.is_some() && !is_top => self.say(code, name),
+            None if is_item && is_located => self.say(INVALID, name),
+            None => {}
+        }
+        if is_located && !is_top || under.field.is_some() {
+            return;
+        }
+        let entries = || map.entries().iter().zip(&names);
+        let is_echo = entries().any(|((_, value), name)| self.is_sent(name.field, value));
+        for ((key, value), place) in entries() {
+            let key = key.as_str();
+            if own_key == Some(key) || LOCATORS.contains(&key) || SKIPPED.contains(&key) {
+                continue;
+            }
+            let texts = value.texts();
+            let name = match value {
+                Value::Text(_) | Value::Other if is_echo => continue,
+                Value::Other if is_top && own_key.is_some() => continue,
+                _ if place.field.is_some() => *place,
+                Value::Text(_) if is_top || !has_field => continue,
+                Value::List(_) if texts.is_empty() => name,
+                Value::List(_) if !has_field && !has_sentence(&texts) => continue,
+                Value::Text(_) | Value::List(_) => place.or(name),
+                Value::Map(_) if own_texts(value).is_none() => Name::default(),
+                Value::Map(_) if has_field => place.or(name),
+                Value::Nothing | Value::Other | Value::Map(_) => name,
+            };
+            self.walk(value, name, levels - 1, false);
+        }
+        if is_located && own_key.is_none() && !self.is_placed {
+            self.say(code, name);
+        }
+    }
+
+    /// Whether a field has the value that was sent, or one of its format.
+    fn is_sent(&self, field: Option<Field>, value: &Value) -> bool {
+        let (Some(field), Some(text)) = (field, value.text()) else {
+            return false;
+        };
+        let lower = |text: &str| text.trim().to_lowercase();
+        let mut sent = self.sent.iter();
+        // Words like `is taken` have the format of names alone.
+        let is_name = matches!(field, Field::FirstName | Field::LastName);
+        !is_name && field.check(text.into()).is_ok()
+            || sent.any(|(name, value)| *name == field && lower(value) == lower(text))
+    }
+
+    /// Adds a text to the message, and to the field errors.
+    fn say(&mut self, text: &str, name: Name<'_>) {
+        self.read += start(text).len() + 32;
+        if self.read > MAX_READ {
+            return;
+        }
+        if name.text.is_empty() && is_reason(text) {
+            if self.reason.is_empty() {
+                self.reason = text.into();
+            }
+            return;
+        }
+        let mut text = text;
+        if let Some(field) = name.field {
+            if strip_field(field, text).is_empty() {
+                text = INVALID;
+            }
+            self.push(field, text, true);
+        } else {
+            for (field, clause) in clauses(start(text.trim())) {
+                self.push(field, clause, false);
+            }
+        }
+        let named = letters(name.text);
+        if letters(&self.message).contains(&named) && start(&self.message).contains(text) {
+            return;
+        }
+        if !self.message.is_empty() {
+            self.message.push_str("; ");
+        }
+        if !letters(text).contains(&named) {
+            self.message.extend([name.text, " "]);
+        }
+        self.message.push_str(text);
+    }
+
+    /// Adds an error, unless it is there or there are enough.
+    fn push(&mut self, field: Field, text: &str, is_placed: bool) {
+        // What texts say is kept only where nothing stands at the place of a field.
+        if is_placed && !mem::replace(&mut self.is_placed, true) {
+            self.errors.clear();
+        }
+        let text = strip_field(field, text);
+        let error = FieldError {
             field: field.name(),
-            message: if message.is_empty() { INVALID } else { message }.into(),
-        });
-    }
-}
-
-/// Adds the errors of those fields that the message does not name.
-fn name_fields(message: Option<String>, errors: &[FieldError]) -> Option<String> {
-    if errors.is_empty() {
-        return message;
-    }
-    // `Date of birth is invalid` names `date_of_birth`.
-    let spaced = |text: &str| text.to_ascii_lowercase().replace('_', " ");
-    let named = message.as_deref().map(spaced).unwrap_or_default();
-    let unnamed: Vec<_> = Field::ALL
-        .into_iter()
-        .map(Field::name)
-        .filter(|field| !named.contains(&spaced(field)))
-        .collect();
-    let missing = errors
-        .iter()
-        .filter(|error| unnamed.contains(&error.field))
-        .map(|FieldError { field, message }| format!("{field} {message}"));
-    let parts: Vec<_> = message.into_iter().chain(missing).collect();
-    Some(parts.join("; "))
-}
-
-/// Puts a field's name before a message that does not begin with it.
-fn with_field(name: &str, message: String) -> String {
-    match (strip_field(name), strip_field(&message)) {
-        (Some((field, "")), Some((named, _))) if field == named => message,
-        _ => format!("{name} {message}"),
-    }
-}
-
-/// Reads texts that begin with a field: Rails' full messages.
-fn find_full_messages(text: &str, errors: &mut Vec<FieldError>) {
-    // So ActiveRecord's RecordInvalid begins, and joins them by commas.
-    let Some(list) = text.strip_prefix("Validation failed: ") else {
-        if let Some((field, rest)) = strip_field(text) {
-            push_error(errors, field, rest);
-        }
-        return;
-    };
-    let before = errors.len();
-    for part in list.split(", ") {
-        match strip_field(part) {
-            Some((field, rest)) => push_error(errors, field, rest),
-            // The comma was one of the message's own.
-            None => {
-                if let Some(last) = errors[before..].last_mut() {
-                    last.message.extend([", ", part]);
-                }
-            }
+            message: if text.is_empty() { INVALID } else { text }.into(),
+        };
+        // A body of 64 KiB has room for 30,000.
+        let has_room = self.errors.len() < MAX_FIELD_ERRORS && !self.errors.contains(&error);
+        if has_room && is_placed == self.is_placed {
+            self.errors.push(error);
         }
     }
 }
 
-/// Splits `Date of birth is invalid` into the field, named as Rails or the API
-/// names it, and the rest.
-fn strip_field(text: &str) -> Option<(Field, &str)> {
-    let text = text.trim_start();
-    Field::ALL.into_iter().find_map(|field| {
-        let name = field.name();
-        let head = text.get(..name.len())?;
-        let is_named = head
-            .bytes()
-            .zip(name.bytes())
-            .all(|(is, name)| is.eq_ignore_ascii_case(&name) || (is, name) == (b' ', b'_'));
-        let rest = &text[name.len()..];
-        // `Emails` and `Email-address` are other names.
-        (is_named && (rest.is_empty() || rest.starts_with([' ', ':'])))
-            .then(|| (field, rest.trim_start_matches([' ', ':']).trim_end()))
-    })
+/// Whether a map is the customer, which a 409 or 412 may return (RFC 9110, 15.5.10).
+fn is_record(map: &Value) -> bool {
+    let id = map.get("id").texts();
+    id.iter().any(|id| id.starts_with("cus_")) || !matches!(map.get("created_at"), Value::Nothing)
 }
 
-/// A JSON value, as far as it can be a message.
-///
-/// Not `serde_json::Value`, which reads the text under a private key of its
-/// own as JSON again: by that a body could nest deeper than any stack.
-enum Value {
-    /// Null and false, which say that nothing is wrong.
-    Nothing,
-    /// True and numbers, which are no messages.
-    Other,
-    Text(String),
-    List(Vec<Value>),
-    Map(Vec<(String, Value)>),
+/// Returns what a map says, and under which key: rather a sentence than a word, and
+/// rather any of these than a reason phrase.
+fn own_texts(map: &Value) -> Option<(&'static str, Vec<&str>)> {
+    let own = TEXTS.iter().map(|key| (*key, map.get(key)));
+    // Rules and what they say, as class-validator writes it.
+    let own = own.filter(|(key, value)| !matches!(value, Value::Map(_)) || *key == "constraints");
+    let own = own.map(|(key, value)| (key, value.texts()));
+    own.filter(|(_, texts)| !texts.is_empty())
+        .min_by_key(|(_, texts)| {
+            (
+                texts.iter().all(|text| is_reason(text)),
+                !has_sentence(texts),
+            )
+        })
 }
 
-impl Value {
-    /// Returns the last value under this key of a map.
-    fn get(&self, key: &str) -> &Self {
-        match self {
-            // RFC 8259, 4: of a repeated name, many readers report the last.
-            Self::Map(map) => map.iter().rfind(|(name, _)| name == key),
-            Self::Nothing | Self::Other | Self::Text(_) | Self::List(_) => None,
-        }
-        .map_or(&Self::Nothing, |(_, value)| value)
-    }
-
-    /// Returns the text in it: a string, a list of them, an object's message, or
-    /// a map of fields to what is wrong with them.
-    fn message_text(&self) -> Option<String> {
-        // The recursion needs no limit: serde_json reads at most 128 levels.
-        let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
-        match self {
-            Self::Text(text) if !text.trim().is_empty() => Some(text.clone()),
-            Self::List(items) => joined(items.iter().filter_map(Self::message_text).collect()),
-            Self::Map(map) => self
-                .own_message()
-                .map(|text| self.with_own_field(text))
-                .or_else(|| {
-                    let field = self.field()?;
-                    Some(format!("{} {INVALID}", field.name()))
-                })
-                .or_else(|| {
-                    let each = |(key, value): &(String, Self)| {
-                        // Those had no text. To ask them again would double the work at
-                        // each level: a body of 2 kB would take for ever.
-                        let skipped = MESSAGE_KEYS.contains(&key.as_str());
-                        (!skipped).then(|| Some(with_field(key, value.message_text()?)))?
-                    };
-                    joined(map.iter().filter_map(each).collect())
-                }),
-            Self::Nothing | Self::Other | Self::Text(_) => None,
-        }
-    }
-
-    /// Puts the text under `field`, if there is one, before the message beside it.
-    fn with_own_field(&self, message: String) -> String {
-        match self.get("field") {
-            Self::Text(name) => with_field(name, message),
-            Self::Nothing | Self::Other | Self::List(_) | Self::Map(_) => message,
-        }
-    }
-
-    /// Returns the field that a map names under `field`.
-    fn field(&self) -> Option<Field> {
-        match self.get("field") {
-            Self::Text(name) => Field::from_name(name),
-            Self::Nothing | Self::Other | Self::List(_) | Self::Map(_) => None,
-        }
-    }
-
-    /// Returns the text under the first of the `MESSAGE_KEYS` that has one.
-    fn own_message(&self) -> Option<String> {
-        MESSAGE_KEYS
-            .iter()
-            .find_map(|key| self.get(key).message_text())
-    }
-
-    /// Adds what this value says of fields.
-    fn find_field_errors(&self, errors: &mut Vec<FieldError>) {
-        match self {
-            Self::Text(text) => find_full_messages(text, errors),
-            Self::List(items) => items.iter().for_each(|item| item.find_field_errors(errors)),
-            Self::Map(map) => {
-                if let Some(field) = self.field() {
-                    self.add_errors_of(field, errors);
-                    return;
-                }
-                let before = errors.len();
-                for (key, value) in map {
-                    match Field::from_name(key) {
-                        Some(field) => value.add_errors_of(field, errors),
-                        None if key == "errors" || key == "details" => {
-                            value.find_field_errors(errors);
-                        }
-                        None => {}
-                    }
-                }
-                if errors.len() == before
-                    && let Some(text) = self.own_message()
-                {
-                    find_full_messages(&text, errors);
-                }
-            }
-            Self::Nothing | Self::Other => {}
-        }
-    }
-
-    /// Adds what this value, the one under a field's name, says of the field.
-    fn add_errors_of(&self, field: Field, errors: &mut Vec<FieldError>) {
-        match self {
-            Self::Nothing => {}
-            Self::Other => push_error(errors, field, INVALID),
-            Self::Text(text) if text.trim().is_empty() => {}
-            Self::Text(text) => push_error(errors, field, text),
-            Self::List(items) => items
-                .iter()
-                .for_each(|item| item.add_errors_of(field, errors)),
-            Self::Map(map) if map.is_empty() => {}
-            Self::Map(_) => {
-                let text = self.own_message();
-                push_error(errors, field, text.as_deref().unwrap_or(INVALID));
-            }
-        }
-    }
-
-    /// Adds what the body itself says of fields. Beside a message, a number, or a text
-    /// that may be the request's, is one that was sent back.
-    fn find_top_level_errors(
-        &self,
-        has_message: bool,
-        is_sent_back: impl Fn(Field, &str) -> bool,
-        errors: &mut Vec<FieldError>,
-    ) {
-        match self {
-            Self::Map(map) if self.field().is_none() => {
-                for (key, value) in map {
-                    let Some(field) = Field::from_name(key) else {
-                        continue;
-                    };
-                    let is_sent_back = match value {
-                        Self::Text(text) => has_message && is_sent_back(field, text),
-                        Self::Other => has_message,
-                        Self::Nothing | Self::List(_) | Self::Map(_) => false,
-                    };
-                    if !is_sent_back {
-                        value.add_errors_of(field, errors);
-                    }
-                }
-            }
-            _ => self.find_field_errors(errors),
-        }
-    }
+fn has_sentence(texts: &[&str]) -> bool {
+    texts.iter().any(|text| text.contains(' '))
 }
 
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
+/// Whether a text is only what HTTP calls a status, perhaps with its number.
+fn is_reason(text: &str) -> bool {
+    let letters = letters(text).replace(|c: char| c.is_numeric(), "");
+    let letters = letters.trim_start_matches("http");
+    let letters = letters.trim_start_matches("error");
+    REASONS.contains(&*[" ", letters, " "].concat())
 }
 
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Nothing)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(if value { Value::Other } else { Value::Nothing })
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(text.into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Value::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        if matches!(&entries[..], [(key, _)] if key == NUMBER_KEY) {
-            return Ok(Value::Other);
-        }
-        Ok(Value::Map(entries))
-    }
+/// Returns as much of a text as is searched.
+fn start(text: &str) -> &str {
+    let end = text.char_indices().nth(MAX_SEARCHED);
+    end.map_or(text, |(end, _)| &text[..end])
 }
 
-/// The keys under which an object has its message, the likeliest first.
-const MESSAGE_KEYS: [&str; 5] = ["message", "detail", "error", "title", "code"];
+/// Returns the start of a text without case, spaces and punctuation.
+fn letters(text: &str) -> String {
+    let letters = start(text).chars().filter(|c| c.is_alphanumeric());
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
 
-/// How many field errors are kept: more than a form shows. A hostile body of 64 KiB
-/// could list 30,000.
+/// The keys under which a map says what is wrong, the likeliest first.
+#[rustfmt::skip]
+const TEXTS: [&str; 14] = [
+    "message", "msg", "error", "err", "detail", "description", "errors", "_errors", "messages",
+    "constraints", "defaultMessage", "reason", "brief", "title",
+];
+
+/// The keys under which a map has what was sent, or what it was checked against.
+#[rustfmt::skip]
+const SKIPPED: [&str; 15] = [
+    "input", "value", "values", "found", "received", "branch", "request", "ctx", "parameters",
+    "schema", "root_schema", "stack", "trace", "hint", "name",
+];
+
+/// The reason phrases of HTTP from 400 on, by their letters.
+const REASONS: &str = "\
+    \x20badrequest unauthorized paymentrequired forbidden notfound methodnotallowed \
+    notacceptable proxyauthenticationrequired requesttimeout conflict gone lengthrequired \
+    preconditionfailed payloadtoolarge contenttoolarge requestentitytoolarge uritoolong \
+    unsupportedmediatype expectationfailed misdirectedrequest unprocessableentity \
+    unprocessablecontent locked faileddependency tooearly upgraderequired \
+    preconditionrequired toomanyrequests requestheaderfieldstoolarge internalservererror \
+    notimplemented badgateway serviceunavailable gatewaytimeout ";
+
+/// How many levels of a body are read, so that none overflows the stack.
+const MAX_LEVELS: u8 = 16;
+
+/// How long a body is that is read as a text.
+const MAX_PLAIN_CHARS: usize = 300;
+
+/// How much of the texts of a body is read, and how much of each is searched: what a
+/// hostile body may cost.
+const MAX_READ: usize = 8192;
+const MAX_SEARCHED: usize = 2048;
+
+/// How many field errors are kept: more than a form shows.
 const MAX_FIELD_ERRORS: usize = 100;
 
 /// What is wrong with a field of which the server says no more.

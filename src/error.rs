@@ -60,6 +60,7 @@ struct Inner {
 pub(crate) struct ErrorResponse {
     pub(crate) status: u16,
     pub(crate) request_id: Option<Arc<str>>,
+    pub(crate) content_type: Option<Arc<str>>,
     pub(crate) body: String,
 }
 
@@ -246,7 +247,8 @@ impl Error {
     /// Any other status, to a request that `sent` describes.
     pub(crate) fn api_status(response: ErrorResponse, outcome: Outcome, sent: &Sent<'_>) -> Self {
         // Made now, while what was sent is at hand: an error holds none of it.
-        let api = ApiError::read(response.status, &response.body, sent);
+        let content_type = response.content_type.as_deref();
+        let api = ApiError::read(response.status, content_type, &response.body, sent);
         let message = api.display_message(sent);
         let mut error = Self::new(ErrorKind::Api(api), outcome);
         error.0.response = Some(response);

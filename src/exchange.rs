@@ -20,6 +20,8 @@ pub(crate) struct Response {
     pub(crate) request_id: Option<Arc<str>>,
     /// The `Retry-After` header as received.
     pub(crate) retry_after: Option<Arc<str>>,
+    /// The `Content-Type` header, but of a response of 2xx.
+    pub(crate) content_type: Option<Arc<str>>,
     /// The body, at most one byte longer than `MAX_BODY_SIZE`.
     pub(crate) body: Vec<u8>,
     /// Why the body is not whole, if it is not.
@@ -136,6 +138,11 @@ fn exchange(
             .iter()
             .find_map(|name| header_text(&head.headers, name)),
         retry_after: header_text(&head.headers, "retry-after"),
+        content_type: if head.status.is_success() {
+            None
+        } else {
+            header_text(&head.headers, "content-type")
+        },
         body,
         max_idle_age: head
             .headers

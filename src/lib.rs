@@ -520,10 +520,12 @@ mod connection;
 mod customer;
 mod error;
 mod exchange;
+mod field_names;
 mod format;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod json;
 #[cfg(test)]
 mod model_tests;
 mod patch;

@@ -113,7 +113,7 @@ impl Sent<'_> {
             return Kind::Number;
         }
         let is_field = |run: &str| Field::from_spelling(run).is_some();
-        let mut runs = word.split(|c| "()/#=:\"[].".contains(c));
+        let mut runs = word.split(|c| "()[]{}/#=:;,\".".contains(c));
         // `customers.email` is a column, `example.com` is somebody's.
         let is_path = !word.contains('.') || runs.clone().next_back().is_some_and(is_field);
         // The name of a field tells nothing, not even of `email@example.com`.
@@ -153,7 +153,7 @@ fn is_plain(run: &str) -> bool {
 }
 
 fn is_api_word(run: &str) -> bool {
-    run.len() < 20 && API_WORDS.contains(&*[" ", run, " "].concat())
+    run.len() < 24 && API_WORDS.contains(&*[" ", run, " "].concat())
 }
 
 /// How long a message is that Display shows.
@@ -169,27 +169,27 @@ const API_WORDS: &str = "\
     Already An And Another Any Apply Array At Attribute Authentication Authorization Authorize \
     Authorized Bad Base Be Bearer Been Before Blank Body Boolean Business By Can Cannot Cast \
     Change Changed Character Characters Check Client Code Column Come Conflict Connection \
-    Constraint Contact Contains Content Content-Type Could Couldn't Create Created Credentials \
-    Customer Customers Data Database Date Declared Denied Deserialization Deserialize Did Digits \
-    Disabled Do Does Domain Down Duplicate Duplicated E-mail Each Either Email Empty Enter \
-    Entity Entry Error Errors Exceeded Existing Exists Expected Expecting Expired Extra Failed \
-    Failure Field Fields Following For Forbidden Format Found From Gateway Get Given Go Gone \
-    HTML HTTP HTTPS Has Have ID ISO Id If In Inactive Incorrect Input Inputs Insufficient \
-    Integer Internal Invalid Is It Item Items Its JSON JWT Json Key Keys Last Leave Length Limit \
-    Live Locked Log Login Long Lookup Maintenance Malformed Many Maximum May Media Member \
-    Merchant Message Method Minimum Mismatch Missing Mode More Multiple Must NOT Name Names Need \
-    New No Non None Not Null Number Numeric Object Of Offset On One Only Or Other Out Over PATCH \
-    POST PUT Parameter Parameters Parse Parsing Pass Password Path Pattern Payload Payment \
-    Pending Permission Permitted Phone Please Problem Processing Prohibited Properties Property \
-    Provide Provided Query Rate Read Reason Received Record Reference Rejected Request Requested \
-    Requests Require Required Resolution Resource Response Retry Rule Same Sandbox Schema \
-    Security See Send Sent Server Service Session Should Size Some Something Specified Started \
-    State Status Still Str String Submitted Support Supported Suspended Syntax Taken Temporarily \
-    Test Text That The Their There These This Timed Timeout To Token Too Transaction Try Type \
-    UNIQUE URI URL UTF-8 Unable Unauthenticated Unauthorized Unavailable Unexpected Unique \
-    Unknown Unprocessable Unrecognized Unsupported Until Update Updated Use Used User Users \
-    Using Valid Validation Validator Value Values Version Violation Was We Were What When While \
-    With Within Wrong XML You Your ";
+    Constraint ConstraintViolationImpl Contact Contains Content Content-Type Could Couldn't \
+    Create Created Credentials Customer Customers Data Database Date Declared Denied \
+    Deserialization Deserialize Did Digits Disabled Do Does Domain Down Duplicate Duplicated \
+    E-mail Each Either Email Empty Enter Entity Entry Error Errors Exceeded Existing Exists \
+    Expected Expecting Expired Extra Failed Failure Field Fields Following For Forbidden Format \
+    Found From Gateway Get Given Go Gone HTML HTTP HTTPS Has Have ID ISO Id If In Inactive \
+    Incorrect Input Inputs Insufficient Integer Internal Invalid Is It Item Items Its JSON JWT \
+    Json Key Keys Last Leave Length Limit Live Locked Log Login Long Lookup Maintenance \
+    Malformed Many Maximum May Media Member Merchant Message Method Minimum Mismatch Missing \
+    Mode More Multiple Must NOT Name Names Need New No Non None Not Null Number Numeric Object \
+    Of Offset On One Only Or Other Out Over P PATCH POST PUT Parameter Parameters Parse Parsing \
+    Pass Password Path Pattern Payload Payment Pending Permission Permitted Phone Please Problem \
+    Processing Prohibited Properties Property Provide Provided Query Rate Read Reason Received \
+    Record Reference Rejected Request Requested Requests Require Required Resolution Resource \
+    Response Retry Rule Same Sandbox Schema Security See Send Sent Server Service Session Should \
+    Size Some Something Specified Started State Status Still Str String Submitted Support \
+    Supported Suspended Syntax Taken Temporarily Test Text That The Their There These This Timed \
+    Timeout To Token Too Transaction Try Type UNIQUE URI URL UTF-8 Unable Unauthenticated \
+    Unauthorized Unavailable Unexpected Unique Unknown Unprocessable Unrecognized Unsupported \
+    Until Update Updated Use Used User Users Using Valid Validation Validator Value Values \
+    Version Violation Was We Were What When While With Within Wrong XML You Your ";
 
 #[cfg(test)]
 #[path = "redact_tests.rs"]

@@ -22,7 +22,7 @@ fn words_of_apis_are_shown() {
         "UNIQUE constraint failed: customers.email",
         "The 'phoneNumber' field: {[(<PHONE_NUMBER>)]}!?",
         "PhoneNumber, Phone-Number and phone-number are one",
-        "[type=value_error, #/email]: is/is:not=a(b)",
+        "[type=value_error, #/email]: is/is:not=a(b);c,d{e}",
         "must be = or + or | or / or * or - or nothing: ''",
         "422: failed with 3 errors and 12 warnings",
         "is \"odd\".",
@@ -70,7 +70,7 @@ fn other_words_are_not_shown() {
         ("Customer.jane.name", "[..]"),
         // What is neither a word nor between words.
         ("must match ^\\d{10}$", "must match [..]"),
-        ("a&b a%b a@b a$b a~b a\\b a\0b a|b a,b", "[..]"),
+        ("a&b a%b a@b a$b a~b a\\b a\0b a|b", "[..]"),
         ("\u{1B}[31mred\u{7} is", "[..] is"),
         (".. e.g. email.address", "[..]"),
         // One line.
@@ -170,7 +170,7 @@ fn the_table_is_sorted() {
     let words: Vec<_> = API_WORDS.split_whitespace().collect();
     assert!(words.is_sorted());
     assert_eq!(format!(" {} ", words.join(" ")), API_WORDS);
-    assert!(words.iter().all(|word| word.len() < 20));
+    assert!(words.iter().all(|word| word.len() < 24));
 }
 
 #[track_caller]

@@ -241,6 +241,7 @@ fn error_response(response: Response) -> ErrorResponse {
     ErrorResponse {
         status: response.status,
         request_id: response.request_id,
+        content_type: response.content_type,
         body,
     }
 }

@@ -79,7 +79,8 @@ fn reads_error_bodies_of_every_shape() {
         (r#"{"error":"no","hint":"do"}"#, Some("no"), Some("do")),
         (r#"{"hint":"do"}"#, None, Some("do")),
         (r#"{"message":"no"}"#, Some("no"), None),
-        (r#"{"error":"no","message":"other"}"#, Some("no"), None),
+        // Beside a message, it is the name of the status.
+        (r#"{"error":"no","message":"other"}"#, Some("other"), None),
         (r#"{"error":"","message":"no"}"#, Some("no"), None),
         (r#"{"error":null,"message":"no"}"#, Some("no"), None),
         (r#"{"error":true,"message":"no"}"#, Some("no"), None),
@@ -94,7 +95,7 @@ fn reads_error_bodies_of_every_shape() {
         ),
         (
             r#"{"error":{"hint":"inner"},"hint":"outer"}"#,
-            Some("hint inner"),
+            None,
             Some("outer"),
         ),
         (r#"{"error":["a","b"]}"#, Some("a; b"), None),
@@ -107,7 +108,7 @@ fn reads_error_bodies_of_every_shape() {
         (r#"{"errors":[{"title":"a"},7,null]}"#, Some("a"), None),
         (
             r#"{"errors":{"email":["is taken","is odd"],"phone_number":"is short"}}"#,
-            Some("email is taken; is odd; phone_number is short"),
+            Some("email is taken; email is odd; phone_number is short"),
             None,
         ),
         (r#"{"errors":{"email":null}}"#, None, None),
@@ -123,14 +124,20 @@ fn reads_error_bodies_of_every_shape() {
         (r#"{"error":"  ","hint":"\n"}"#, None, None),
         (r#"{"error":"\ud800"}"#, None, None),
         (r#"{"error":"cut"#, None, None),
-        (r#"["a"]"#, None, None),
-        (r#""a""#, None, None),
+        (r#"["a"]"#, Some("a"), None),
+        (r#""a""#, Some("a"), None),
         ("null", None, None),
         ("42", None, None),
         ("", None, None),
-        ("Bad Gateway", None, None),
+        ("Bad Gateway", Some("Bad Gateway"), None),
+        ("{cut", None, None),
+        ("[cut", None, None),
         ("<!doctype html><title>502</title>", None, None),
-        ("upstream connect error\r\n", None, None),
+        (
+            "upstream connect error\r\n",
+            Some("upstream connect error"),
+            None,
+        ),
     ] {
         let error = respond(422, body.as_bytes());
         let api = error.api().unwrap();
@@ -164,10 +171,10 @@ fn reads_field_errors_of_every_shape() {
         }
         assert_eq!(error.outcome(), Outcome::NotApplied);
         // No shape loses the name of a field.
-        let words = api.message().unwrap_or_default();
-        let words = words.to_lowercase().replace(' ', "_");
+        let letters = |text: &str| text.to_lowercase().replace(['_', ' ', '-'], "");
+        let words = letters(api.message().unwrap_or_default());
         for (field, _) in came {
-            assert!(words.contains(field), "{body}: {words}");
+            assert!(words.contains(&letters(field)), "{body}: {words}");
         }
     }
     assert!(failed.is_empty(), "these rows failed:\n{failed}");
@@ -182,7 +189,7 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
     // A map of fields.
     (r#"{"errors":{"email":["is taken","is odd"],"phone_number":"is short"}}"#,
      &[("email", "is taken"), ("email", "is odd"), ("phone_number", "is short")],
-     "email is taken; is odd; phone_number is short"),
+     "email is taken; email is odd; phone_number is short"),
     (r#"{"error":{"date_of_birth":"is odd"}}"#, &[("date_of_birth", "is odd")], "date_of_birth is odd"),
     (r#"{"email":["is taken"],"first_name":"is odd"}"#,
      &[("email", "is taken"), ("first_name", "is odd")], "email is taken; first_name is odd"),
@@ -195,14 +202,14 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
     (r#"{"errors":{"email":null,"last_name":false,"first_name":[],"phone_number":{},"date_of_birth":" "}}"#,
      &[], ""),
     (r#"{"errors":{"email":["Email is taken"]}}"#, &[("email", "is taken")], "Email is taken"),
-    (r#"{"errors":{"Email":["Email is taken"]}}"#, &[], "Email is taken"),
+    (r#"{"errors":{"Email":["Email is taken"]}}"#, &[("email", "is taken")], "Email is taken"),
     (r#"{"field":"Email","message":"email is taken"}"#, &[("email", "is taken")], "email is taken"),
-    (r#"{"errors":{"Email":["is taken"],"base":["is odd"]}}"#, &[], "Email is taken; base is odd"),
+    (r#"{"errors":{"Email":["is taken"],"base":["is odd"]}}"#, &[("email", "is taken")], "email is taken; is odd"),
     // Beside a message.
     (r#"{"error":"Validation failed","errors":{"email":["is taken"]}}"#,
      &[("email", "is taken")], "Validation failed; email is taken"),
     (r#"{"message":"Invalid data.","errors":{"email":["The email is taken."]}}"#,
-     &[("email", "The email is taken.")], "Invalid data.; email The email is taken."),
+     &[("email", "The email is taken.")], "Invalid data.; The email is taken."),
     (r#"{"error":{"message":"no","email":"is taken"}}"#, &[("email", "is taken")], "no; email is taken"),
     (r#"{"error":{"message":"no","errors":[{"field":"email","message":"is taken"}]}}"#,
      &[("email", "is taken")], "no; email is taken"),
@@ -226,7 +233,7 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
     (r#"{"errors":[{"field":"email"}]}"#, &[("email", "is invalid")], "email is invalid"),
     (r#"{"errors":[{"field":"email","message":"","code":42}]}"#, &[("email", "is invalid")], "email is invalid"),
     (r#"{"errors":[{"field":"email","message":"Email is taken"}]}"#, &[("email", "is taken")], "Email is taken"),
-    (r#"{"errors":[{"field":"base","message":"is odd"}]}"#, &[], "base is odd"),
+    (r#"{"errors":[{"field":"base","message":"is odd"}]}"#, &[], "is odd"),
     (r#"{"errors":[{"field":7,"message":"is odd"}]}"#, &[], "is odd"),
     (r#"{"error":[{"field":"email","error":"is taken"}]}"#, &[("email", "is taken")], "email is taken"),
     (r#"{"error":{"field":"email","message":"is taken"}}"#, &[("email", "is taken")], "email is taken"),
@@ -234,7 +241,7 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
     (r#"{"error":"is taken","field":"email"}"#, &[("email", "is taken")], "email is taken"),
     (r#"[{"field":"email","message":"is taken"}]"#, &[("email", "is taken")], "email is taken"),
     (r#"{"message":["email must be an email"],"error":"Bad Request"}"#,
-     &[("email", "must be an email")], "Bad Request; email must be an email"),
+     &[("email", "must be an email")], "email must be an email"),
     // Rails' full messages.
     (r#"{"error":"Email has already been taken"}"#,
      &[("email", "has already been taken")], "Email has already been taken"),
@@ -245,9 +252,9 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
      &[("first_name", "is too long, by far")], "First name is too long, by far"),
     (r#"{"detail":" last_name: is odd "}"#, &[("last_name", "is odd")], " last_name: is odd "),
     (r#"{"errors":[{"message":"Phone number is odd"}]}"#, &[("phone_number", "is odd")], "Phone number is odd"),
-    (r#"["Email is taken"]"#, &[("email", "is taken")], "email is taken"),
+    (r#"["Email is taken"]"#, &[("email", "is taken")], "Email is taken"),
     (r#"{"error":"Unprocessable","message":"Email is taken"}"#,
-     &[("email", "is taken")], "Unprocessable; email is taken"),
+     &[("email", "is taken")], "Email is taken"),
     (r#"{"error":"Validation failed: Email is taken, Phone number must be a, b or c, Base is odd"}"#,
      &[("email", "is taken"), ("phone_number", "must be a, b or c, Base is odd")],
      "Validation failed: Email is taken, Phone number must be a, b or c, Base is odd"),
@@ -255,11 +262,102 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
      &[("email", "is taken")], "Validation failed: Base is odd, Email is taken"),
     (r#"{"error":"Validation failed: "}"#, &[], "Validation failed: "),
     (r#"{"errors":["email"]}"#, &[("email", "is invalid")], "email"),
+    (r#"{"error":"The email is taken"}"#, &[("email", "is taken")], "The email is taken"),
     // A name that is not at the start, or only begins like one.
-    (r#"{"error":"The email is taken"}"#, &[], "The email is taken"),
+    (r#"{"error":"Our email is down"}"#, &[], "Our email is down"),
     (r#"{"error":"Emails are odd"}"#, &[], "Emails are odd"),
     (r#"{"error":"Email\u00e9 is odd"}"#, &[], "Email\u{e9} is odd"),
     (r#"{"error":"Email-address is odd"}"#, &[], "Email-address is odd"),
+    // The names of fields, in paths and in keys.
+    (r#"{"errors":[{"path":"/data/attributes/phone-number","message":"a"},{"loc":["body","email",0],"msg":"b"}]}"#,
+     &[("phone_number", "a"), ("email", "b")], "phone_number a; email b"),
+    (r#"{"errors":[{"source":{"pointer":"/first_name"},"title":"a"},{"path":[{"key":"last_name"}],"detail":"b"}]}"#,
+     &[("first_name", "a"), ("last_name", "b")], "first_name a; last_name b"),
+    (r#"{"errors":[{"params":{"params":{"params":"email"}},"message":"a"},{"params":{"params":{"params":{"params":"email"}}},"message":"b"}]}"#,
+     &[("email", "a")], "email a; b"),
+    (r#"{"errors":{"b.email":["a"],"$.phoneNumber":["b"],"Date of birth":["c"],"first-name":["d"],"0/1":["e e"]}}"#,
+     &[("email", "a"), ("phone_number", "b"), ("date_of_birth", "c"), ("first_name", "d")],
+     "email a; phone_number b; date_of_birth c; first_name d; e e"),
+    (r#"{"errors":[{"key":"x","field":"email","message":"a"}]}"#, &[("email", "a")], "email a"),
+    (r#"[[["customer","email"],{"message":"a"}],[["nickname"],{"message":"b"}],[[],{"message":"z"}]]"#,
+     &[("email", "a")], "email a; nickname b; z"),
+    (r#"{"path":"/customers/email","message":"a"}"#, &[("email", "a")], "email a"),
+    // Other names are put before the text.
+    (r#"{"errors":[{"path":"nickname","message":"a"},{"name":"nickname","message":"b"},{"location":"body","message":"z"}]}"#,
+     &[], "nickname a; b; z"),
+    (r#"{"errors":[{"path":"nickname"},{"name":"nickname"},{"x":"nickname"}]}"#, &[], "nickname is invalid"),
+    (r#"{"error":{"path":"nickname"}}"#, &[], ""),
+    (r#"{"errors":[{"path":"nick name","message":"a"},{"name":"email","message":"b"}]}"#, &[("email", "b")], "a; email b"),
+    (r#"{"path":"/customers","message":"a","error":{"path":"/customers","message":"b"}}"#, &[], "a; customers b"),
+    (r#"{"errors":{"nickname":["is unknown"],"x":["unknown"],"body":["is odd"],"errors":["is bad"]}}"#,
+     &[], "is bad; nickname is unknown; is odd"),
+    (r#"{"errors":{"email":["a"],"x":["b"],"y":"c","z":{"message":"d"},"v":{"w":["e"]}}}"#,
+     &[("email", "a")], "email a; x b; y c; z d"),
+    (r#"{"email":["a"],"x":["b"],"y":"c","z":{"message":"d"}}"#, &[("email", "a")], "email a; x b; z d"),
+    (r#"{"errors":[{"path":"nickname","message":"The nick-name is odd."},{"path":"nickname","message":"is odd"}]}"#,
+     &[], "The nick-name is odd."),
+    // What a map says: a sentence before a word, and that before a reason phrase.
+    (r#"{"message":"no","error":"is odd","detail":"is not odd"}"#, &[], "is odd"),
+    (r#"{"message":"no","error":"Bad Request"}"#, &[], "no"),
+    (r#"{"message":"Error 400 - Bad Request","error":"HTTP 422 Unprocessable Content."}"#, &[], "Error 400 - Bad Request"),
+    (r#"{"errors":[{"message":"CONFLICT"},{"message":"Not Found"},{"message":"is odd"}]}"#, &[], "is odd"),
+    (r#"{"errors":{"email":["Conflict"]}}"#, &[("email", "Conflict")], "email Conflict"),
+    (r#"{"errors":[{"field":"email","constraints":{"a":"is a","b":"is b"}}]}"#,
+     &[("email", "is a"), ("email", "is b")], "email is a; email is b"),
+    (r#"{"errors":[{"path":"x","constraints":{"a":"is a"}},{"path":"y","constraints":{"a":1}}]}"#, &[], "x is a; y is invalid"),
+    (r#"{"error":{"code":"card_declined"}}"#, &[], "card_declined"),
+    (r#"{"error":{"code":"no","message":"Forbidden"}}"#, &[], "Forbidden"),
+    (r#"{"message":["a","b"],"errors":["b","c c"],"x":["d"]}"#, &[], "b; c c"),
+    (r#"{"message":["a a","b"],"errors":["b","c c"],"x":["d"]}"#, &[], "a a; b; c c"),
+    (r#"{"message":"is a","errors":["b","c"]}"#, &[], "is a"),
+    // JSON in a text, once.
+    (r#"{"message":"[{\"path\":[\"email\"],\"message\":\"a\"}]"}"#, &[("email", "a")], "email a"),
+    (r#"{"message":" {\"message\":\"[\\\"a\\\"]\"}"}"#, &[], r#"["a"]"#),
+    (r#"{"message":"[1] is odd"}"#, &[], "[1] is odd"),
+    (r#""{\"message\":\"a\"}""#, &[], "a"),
+    // What was sent or checked is not read.
+    (r#"{"errors":[{"input":{"email":"x"},"value":["a b"],"ctx":{"message":"c"},"message":"d"}]}"#, &[], "d"),
+    (r#"{"data":{"email":"a@b","message":"no","nickname":"x","errors":{"phone_number":"is short"}}}"#,
+     &[("phone_number", "is short")], "no; phone_number is short"),
+    (r#"{"data":{"first_name":"JANE ","last_name":"is odd","phone_number":7}}"#, &[], ""),
+    (r#"{"data":{"first_name":"jan","last_name":"is odd","phone_number":7}}"#,
+     &[("first_name", "jan"), ("last_name", "is odd"), ("phone_number", "is invalid")],
+     "first_name jan; last_name is odd; phone_number is invalid"),
+    // The customer as it is.
+    (r#"{"id":"cus_1","email":"x","message":"no"}"#, &[], ""),
+    (r#"{"created_at":"2025-03-10T16:08:14.427Z","email":"x"}"#, &[], ""),
+    (r#"{"message":"no","current":{"id":"cus_1","email":"x"}}"#, &[], "no"),
+    (r#"{"id":"req_1","email":"is odd"}"#, &[("email", "is odd")], "email is odd"),
+    (r#"{"id":"cus_1","message":"no"}"#, &[], "no"),
+    // Within a field, other names are parts of it.
+    (r#"{"errors":{"email":[{"path":"domain","message":"is odd"}],"phone_number":{"errors":["a"],"x":{"message":"b"}}}}"#,
+     &[("email", "is odd"), ("phone_number", "a")], "email is odd; phone_number a"),
+    (r#"{"errors":{"email":{"field":"last_name","message":"is odd"}}}"#, &[("last_name", "is odd")], "last_name is odd"),
+    (r#"{"errors":{"email":[{"a":1}],"phone_number":["a","a"]}}"#,
+     &[("email", "is invalid"), ("phone_number", "a")], "email is invalid; phone_number a"),
+    (r#"{"field":"email","error":{"message":"is odd"},"meta":{"a":{"b":1}}}"#, &[("email", "is odd")], "email is odd"),
+    // What stands at a field's place goes before what texts say.
+    (r#"{"message":"Last name is odd","errors":{"email":"email"}}"#, &[("email", "is invalid")],
+     "Last name is odd; email is invalid"),
+    // Clauses of texts.
+    (r#"{"error":"email: is odd;phone_number: a: b. first_name c\nlast_name d\n e\nf"}"#,
+     &[("email", "is odd"), ("phone_number", "a: b."), ("first_name", "c"), ("last_name", "d\n e")],
+     "email: is odd;phone_number: a: b. first_name c\nlast_name d\n e\nf"),
+    (r#"{"error":"Email is odd and Phone number is short"}"#,
+     &[("email", "is odd"), ("phone_number", "is short")], "Email is odd and Phone number is short"),
+    (r#"{"error":"Neither and phone_number is odd"}"#, &[], "Neither and phone_number is odd"),
+    (r#"{"error":"a: [body/email must b, and the key: 'P.PhoneNumber' c, Array[last_name]:\n d"}"#,
+     &[("email", "must b"), ("phone_number", "c"), ("last_name", "d")],
+     "a: [body/email must b, and the key: 'P.PhoneNumber' c, Array[last_name]:\n d"),
+    (r#"{"error":"email, first_name, last_name are odd; email or phone_number is odd; phone_number: x"}"#,
+     &[("phone_number", "x")], "email, first_name, last_name are odd; email or phone_number is odd; phone_number: x"),
+    (r#"{"error":"is 'email': 1, \"email\": 2, email=3, email,4, `email`: 5"}"#,
+     &[("email", "5")], "is 'email': 1, \"email\": 2, email=3, email,4, `email`: 5"),
+    (r#"{"error":"email: Email is odd: email is bad, email c"}"#,
+     &[("email", "is odd: email is bad"), ("email", "c")], "email: Email is odd: email is bad, email c"),
+    (r#"{"error":"email:\nphone_number: a"}"#, &[("email", "is invalid"), ("phone_number", "a")],
+     "email:\nphone_number: a"),
+    (r#"{"error":"email\nphone_number:"}"#, &[], "email\nphone_number:"),
     // As serde_json's `arbitrary_precision` has a number.
     (r#"{"errors":{"email":{"$serde_json::private::Number":"1"}}}"#,
      &[("email", "is invalid")], "email is invalid"),
@@ -267,7 +365,7 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
 
 #[test]
 fn hostile_bodies_yield_bounded_field_errors() {
-    for (part, count) in [("true,", 100), ("\"x\",", 100), ("{},", 0), ("[],", 0)] {
+    for (part, count) in [("true,", 1), ("\"x\",", 1), ("{},", 0), ("[],", 0)] {
         let list = part.repeat(60_000 / part.len());
         let body = format!(r#"{{"errors":{{"email":[{list}null]}}}}"#);
         let error = respond(422, body.as_bytes());
@@ -275,7 +373,10 @@ fn hostile_bodies_yield_bounded_field_errors() {
         assert_eq!(api.field_errors().len(), count, "{part}");
         assert!(api.message().unwrap_or_default().len() <= body.len());
     }
-    let list = "Email, ".repeat(9_000);
+    let list = (0..5_000)
+        .map(|i| format!("Email {i}"))
+        .collect::<Vec<_>>()
+        .join(", ");
     let body = format!(r#"{{"error":"Validation failed: {list}"}}"#);
     let error = respond(422, body.as_bytes());
     assert_eq!(error.api().unwrap().field_errors().len(), 100);
@@ -340,10 +441,10 @@ fn survives_error_bodies_of_any_depth() {
     let nested = |open: &str, close: &str, n: usize| {
         format!("{{\"error\":{}\"no\"{}}}", open.repeat(n), close.repeat(n))
     };
-    for n in [10, 120, 130, 30_000] {
+    for n in [10, 14, 15, 120, 130, 30_000] {
         for body in [nested("[", "]", n), nested("{\"error\":", "}", n)] {
             let error = respond(422, body.as_bytes());
-            let expected = (n < 127).then_some("no");
+            let expected = (n < 15).then_some("no");
             assert_eq!(error.api().unwrap().message(), expected, "{n}");
         }
     }
@@ -406,12 +507,12 @@ fn nothing_personal_shows_in_the_message() {
         assert_eq!(error.body(), Some(body.as_str()));
     }
     // The names of an error map and the hint are the server's words, too.
-    let body = r#"{"errors":{"jane":"5550001111"},"hint":"drop jane.roe@acme.example"}"#;
+    let body = r#"{"errors":{"jane":["no 5550001111"]},"hint":"drop jane.roe@acme.example"}"#;
     server.fail_next(Fault::respond(422, body));
     let error = update_customer(&cfg, ID, &patch).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "not applied: the API responded with 422: [..] (drop [..]"
+        "not applied: the API responded with 422: [..] no [..] (drop [..]"
     );
 }
 
