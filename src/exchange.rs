@@ -1,7 +1,5 @@
 //! One HTTP exchange: a request is sent, and a response comes back or not.
 
-use std::error::Error as StdError;
-use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,9 +8,9 @@ use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, SET_COOKIE, USER_A
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use crate::config::Config;
-use crate::connection::{Connection, Truncated};
+use crate::connection::Connection;
+use crate::failure::{self, Step};
 use crate::pool;
-use crate::retry;
 
 /// A response whose head came whole.
 pub(crate) struct Response {
@@ -25,21 +23,17 @@ pub(crate) struct Response {
     /// The body, at most one byte longer than `MAX_BODY_SIZE`.
     pub(crate) body: Vec<u8>,
     /// Why the body is not whole, if it is not.
-    pub(crate) truncated: Option<Cause>,
+    pub(crate) truncated: Option<io::Error>,
     /// How long the connection may be idle.
     max_idle_age: Option<Duration>,
 }
 
 /// No response.
 pub(crate) struct Failure {
-    pub(crate) cause: Cause,
+    pub(crate) cause: io::Error,
     /// Whether any of the request may have been sent.
     pub(crate) sent: bool,
-    /// Whether trying again later may work.
-    pub(crate) is_transient: bool,
 }
-
-pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
 
 /// The longest body that is read.
 pub(crate) const MAX_BODY_SIZE: usize = 1024 * 1024;
@@ -79,18 +73,9 @@ pub(crate) fn send(
             // What is cached of the name may be what led nowhere.
             process.resolver.invalidate();
         }
-        let cause = into_cause(error);
-        let is_transient = is_transient(&cause);
-        // A certificate is checked before any of the request is sent.
-        let cause = if trace.sent {
-            cause
-        } else {
-            explain(cfg, cause)
-        };
         Failure {
-            cause,
+            cause: explain(cfg, error),
             sent: trace.sent,
-            is_transient,
         }
     });
     (response, trace.opened)
@@ -148,7 +133,7 @@ fn exchange(
             .headers
             .get(KEEP_ALIVE)
             .and_then(|value| pool::max_age(value.to_str().ok()?)),
-        truncated: read.err().map(|error| into_cause(ureq::Error::from(error))),
+        truncated: read.err().map(|error| explain(cfg, error.into())),
     })
 }
 
@@ -162,130 +147,9 @@ fn header_text(headers: &HeaderMap, name: &str) -> Option<Arc<str>> {
     (!value.is_empty()).then(|| value.into())
 }
 
-/// Takes ureq out of an error.
-///
-/// What a server sends may hold the customer's data, and some of ureq's
-/// messages quote it: those are put in other words.
-fn into_cause(error: ureq::Error) -> Cause {
-    match error {
-        // ureq's own words for an end of stream.
-        ureq::Error::Io(error) if error.to_string() == "Peer disconnected" => {
-            let closed = "the connection was closed before the response was complete";
-            Box::new(io::Error::new(error.kind(), closed))
-        }
-        ureq::Error::Io(error) => Box::new(error),
-        #[cfg(feature = "rustls-no-provider")]
-        ureq::Error::Rustls(error) => Box::new(error),
-        #[cfg(feature = "native-tls")]
-        ureq::Error::NativeTls(error) => Box::new(error),
-        ureq::Error::Other(error) => match error.downcast::<Truncated>() {
-            Ok(truncated) => Box::new(truncated.0),
-            Err(error) => error,
-        },
-        // A part of connecting: nothing of the request has been written.
-        ureq::Error::ConnectProxyFailed(reason) => proxy_failure(&reason),
-        ureq::Error::Tls(reason) => Box::new(ProtocolError(reason)),
-        // Its type is one of a crate that is not ours to name.
-        ureq::Error::Protocol(error) if error.to_string().ends_with("too many headers") => {
-            Box::new(ProtocolError("the response has more than 128 header lines"))
-        }
-        _ => Box::new(ProtocolError("the response is not HTTP/1.1")),
-    }
-}
-
-/// What became of CONNECT, of which ureq tells in words alone.
-fn proxy_failure(reason: &str) -> Cause {
-    // In these words ureq reports the end of the proxy's connection, and nothing else.
-    if reason == "proxy server did not respond" {
-        let closed = "the proxy closed the connection without a response";
-        return Box::new(io::Error::new(io::ErrorKind::UnexpectedEof, closed));
-    }
-    // "proxy server responded 407/407": the status twice.
-    let status = reason
-        .strip_prefix("proxy server responded ")
-        .and_then(|status| status.get(..3)?.parse().ok());
-    match status {
-        Some(status) => Box::new(ProxyRefused { status }),
-        None => Box::new(ProtocolError("the proxy did not open a connection")),
-    }
-}
-
-/// Whether a failure to connect may pass.
-fn is_transient(cause: &Cause) -> bool {
-    if let Some(refused) = cause.downcast_ref::<ProxyRefused>() {
-        return retry::is_transient_proxy_status(refused.status);
-    }
-    cause
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| retry::is_transient(error.kind()))
-}
-
-/// Puts words of ours above those of a TLS backend that did not accept a
-/// certificate, since its reader is seldom the one who can do something.
-fn explain(cfg: &Config, cause: Cause) -> Cause {
-    let message = cause.to_string().to_ascii_lowercase();
-    // An alert is the peer's word on a certificate of ours.
-    if message.contains("certificate") && !message.contains("alert") {
-        let error = CertificateError {
-            cause,
-            is_from_env: cfg.is_from_env(),
-        };
-        return Box::new(io::Error::new(io::ErrorKind::InvalidData, error));
-    }
-    cause
-}
-
-/// What was received breaks a protocol.
-#[derive(Debug)]
-struct ProtocolError(&'static str);
-
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl StdError for ProtocolError {}
-
-/// The proxy responded to CONNECT with another status than 200.
-#[derive(Debug)]
-struct ProxyRefused {
-    status: u16,
-}
-
-impl fmt::Display for ProxyRefused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the proxy responded with {}", self.status)
-    }
-}
-
-impl StdError for ProxyRefused {}
-
-/// The server's certificate was not accepted, for the reason that follows.
-#[derive(Debug)]
-struct CertificateError {
-    cause: Cause,
-    is_from_env: bool,
-}
-
-impl fmt::Display for CertificateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the server's certificate was not accepted: somebody may be intercepting the \
-             connection; if your organisation inspects TLS, get its CA certificate from your \
-             administrator and pass it to root_certificates",
-        )?;
-        if self.is_from_env {
-            f.write_str(" (SOAP_API_CA)")?;
-        }
-        Ok(())
-    }
-}
-
-impl StdError for CertificateError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.cause)
-    }
+fn explain(cfg: &Config, error: ureq::Error) -> io::Error {
+    let route = cfg.network().route();
+    failure::into_io(route.explain(Step::Exchange, false, error))
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -314,7 +178,7 @@ mod tests {
         let server = TestServer::start().unwrap();
         let failure = fail(&server, Fault::Reset);
         assert!(failure.sent);
-        let cause: &io::Error = failure.cause.downcast_ref().unwrap();
+        let cause = failure.cause;
         assert_eq!(cause.kind(), io::ErrorKind::ConnectionReset);
         assert!(cause.raw_os_error().is_some(), "{cause:?}");
     }
@@ -340,7 +204,7 @@ mod tests {
             ),
         ] {
             let failure = fail(&server, Fault::Raw(response.into()));
-            assert!(failure.sent && !failure.is_transient);
+            assert!(failure.sent);
             assert_eq!(failure.cause.to_string(), reported);
         }
     }

@@ -520,6 +520,7 @@ mod connection;
 mod customer;
 mod error;
 mod exchange;
+mod failure;
 mod field_names;
 mod format;
 #[cfg(fuzzing)]

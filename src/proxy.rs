@@ -1,11 +1,37 @@
 //! The environment's proxy, and the hosts that `NO_PROXY` exempts from it.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::format::{NOT_UTF8, Violation};
 use crate::tls;
 use crate::url::{self, Url};
+
+/// A proxy, and what set it.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy {
+    pub(crate) url: Url,
+    /// The setting, or the environment's variable.
+    pub(crate) field: &'static str,
+}
+
+impl Proxy {
+    pub(crate) fn has_password(&self) -> bool {
+        self.url.text.contains('@')
+    }
+}
+
+/// Host and port, as messages name it: never the user name and the password.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the proxy {}", self.url.address())?;
+        match self.field {
+            SETTING => Ok(()),
+            variable => write!(f, " ({variable})"),
+        }
+    }
+}
 
 /// The proxy that the environment sets for `url`, where `variable` is what
 /// looks up a variable that is set and not empty.
@@ -15,53 +41,49 @@ use crate::url::{self, Url};
 pub(crate) fn from_env(
     url: &Url,
     variable: impl Fn(&'static str) -> Option<OsString>,
-) -> Result<Option<Url>, Violation> {
+) -> Result<Option<Proxy>, Violation> {
     let find = |names: &[&'static str]| {
-        let mut set = names
-            .iter()
-            .filter_map(|name| Some((*name, variable(name)?)));
-        set.next()
+        let mut set = names.iter().map(|name| (*name, variable(name)));
+        set.find_map(|(name, value)| Some((name, value?)))
     };
-    // Programs serve themselves on loopback, where no proxy could find them. Over
-    // `http`, it would see the key.
-    if !url.tls || url.is_loopback() {
-        return Ok(None);
-    }
+    let is_exempt =
+        |(_, list): (_, OsString)| is_exempt(&list.to_string_lossy(), &url.host, url.port);
     // Lower case first, as for curl.
-    let Some((name, proxy)) = find(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
-    else {
-        return Ok(None);
-    };
-    if let Some((_, list)) = find(&["no_proxy", "NO_PROXY"])
-        && is_exempt(&list.to_string_lossy(), &url.host, url.port)
-    {
-        return Ok(None);
-    }
-    // Only now: what is not used cannot be wrong.
-    match proxy.into_string() {
-        Ok(proxy) => check(name, &proxy).map(Some),
-        Err(_) => Err(Violation::new(name, NOT_UTF8)),
+    match find(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]) {
+        // Programs serve themselves on loopback, where no proxy could find them. Over
+        // `http`, it would see the key.
+        Some((name, proxy))
+            if url.tls
+                && !url.is_loopback()
+                && !find(&["no_proxy", "NO_PROXY"]).is_some_and(is_exempt) =>
+        {
+            // Only now: what is not used cannot be wrong.
+            let proxy = proxy.to_str().ok_or(Violation::new(name, NOT_UTF8))?;
+            check(name, proxy).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 
 /// Checks a proxy's URL, for a setting or variable called `field`.
-pub(crate) fn check(field: &'static str, url: &str) -> Result<Url, Violation> {
+pub(crate) fn check(field: &'static str, url: &str) -> Result<Proxy, Violation> {
     let url = url::proxy(url).and_then(tls::check);
-    url.map_err(|rule| Violation::new(field, rule))
+    let url = url.map_err(|rule| Violation::new(field, rule))?;
+    Ok(Proxy { url, field })
 }
 
-/// Whether a `NO_PROXY` list exempts a host.
-///
-/// Entries are separated by commas; white space, which no host contains,
-/// separates them too, as for curl.
+/// Whether a `NO_PROXY` list exempts a host. Entries are separated by commas.
 pub(crate) fn is_exempt(list: &str, host: &str, port: u16) -> bool {
-    list.split(|c: char| c == ',' || c.is_whitespace())
-        .any(|entry| exempts(entry, host, port))
+    let list = list.trim();
+    // Docker's files of variables keep the quotes.
+    let unquote = |quote| list.strip_prefix(quote)?.strip_suffix(quote);
+    let list = ['"', '\''].into_iter().find_map(unquote).unwrap_or(list);
+    list.split(',')
+        .any(|entry| exempts(entry.trim(), host, port))
 }
 
 /// Whether an entry of a `NO_PROXY` list stands for a host: `*`, an address,
-/// addresses with a prefix length, or a name that is the host's or the end of
-/// it. All but `*` may have a port.
+/// addresses with a prefix length, or a name. All but `*` may have a port.
 fn exempts(entry: &str, host: &str, port: u16) -> bool {
     if entry == "*" {
         return true;
@@ -78,53 +100,43 @@ fn exempts(entry: &str, host: &str, port: u16) -> bool {
     }
     let host = host.strip_suffix('.').unwrap_or(host);
     match host.parse() {
-        Ok(address) => contains(name, address),
+        Ok(address) => contains(name, address) == Some(true),
         Err(_) => is_domain_of(name, host),
     }
 }
 
 /// Whether `range`, an address or addresses like `10.0.0.0/8`, contains an
-/// address.
-fn contains(range: &str, address: IpAddr) -> bool {
-    let (base, length) = match range.split_once('/') {
-        Some((base, length)) => (base, Some(length)),
-        None => (range, None),
-    };
-    let Ok(base) = base.parse::<IpAddr>() else {
-        return false;
-    };
+/// address; `None` if it is neither.
+fn contains(range: &str, address: IpAddr) -> Option<bool> {
     // Either may be an IPv4 address written as IPv6: `::ffff:10.0.0.1`.
-    let (base, address, width) = match (base.to_canonical(), address.to_canonical()) {
-        (IpAddr::V4(base), IpAddr::V4(address)) => {
-            (base.to_bits().into(), address.to_bits().into(), 32)
-        }
-        (IpAddr::V6(base), IpAddr::V6(address)) => (base.to_bits(), address.to_bits(), 128),
-        _ => return false,
+    let bits = |address: IpAddr| match address.to_canonical() {
+        IpAddr::V4(address) => (u128::from(address.to_bits()), 32u16),
+        IpAddr::V6(address) => (address.to_bits(), 128),
     };
-    let length = match length {
-        None => Some(width),
-        Some(length) => number(length).filter(|length| *length <= width),
-    };
-    let different: u128 = base ^ address;
-    length.is_some_and(|length| {
-        // Of length 0, all of an IPv6 address would be shifted out.
-        different
-            .checked_shr(u32::from(width - length))
-            .unwrap_or(0)
-            == 0
-    })
+    let (base, length) = range.split_once('/').unzip();
+    let (base, width) = bits(base.unwrap_or(range).parse().ok()?);
+    let (address, own_width) = bits(address);
+    let free = width.checked_sub(length.map_or(Some(width), number)?)?;
+    // Of length 0, all of an IPv6 address would be shifted out.
+    let different = (base ^ address).checked_shr(free.into()).unwrap_or(0);
+    Some(width == own_width && different == 0)
 }
 
-/// Whether `name`, perhaps after `.` or `*.`, is that of a host or of a domain
-/// that it is in.
+/// Whether `name` is that of a host or of a domain that it is in: `.name` too, and
+/// `*.name` for what is below it.
 fn is_domain_of(name: &str, host: &str) -> bool {
-    let name = name.strip_prefix('*').unwrap_or(name);
-    let name = name.strip_prefix('.').unwrap_or(name);
+    let below = name.strip_prefix("*.");
+    let name = below.or(name.strip_prefix('.')).unwrap_or(name);
     let name = name.strip_suffix('.').unwrap_or(name).as_bytes();
-    let host = host.as_bytes();
+    let (host, head) = (host.as_bytes(), host.len().checked_sub(name.len()));
     !name.is_empty()
-        && host.len().checked_sub(name.len()).is_some_and(|head| {
-            host[head..].eq_ignore_ascii_case(name) && (head == 0 || host[head - 1] == b'.')
+        && head.is_some_and(|head| {
+            let is_whole = if head == 0 {
+                below.is_none()
+            } else {
+                host[head - 1] == b'.'
+            };
+            is_whole && host[head..].eq_ignore_ascii_case(name)
         })
 }
 
@@ -135,6 +147,9 @@ fn number(digits: &str) -> Option<u16> {
         .all(|b| b.is_ascii_digit())
         .then(|| digits.parse().ok())?
 }
+
+/// The setting of a builder.
+pub(crate) const SETTING: &str = "proxy";
 
 #[cfg(test)]
 #[path = "proxy_tests.rs"]

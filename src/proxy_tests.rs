@@ -132,7 +132,7 @@ fn come_to(url: &str, variables: &[(&str, &str)]) -> Result<Option<String>, Stri
         set.map(|(_, value)| OsString::from(value))
     };
     from_env(&url::base_url(url).unwrap(), variable)
-        .map(|proxy| proxy.map(|proxy| proxy.text))
+        .map(|proxy| proxy.map(|proxy| proxy.url.text))
         .map_err(|violation| violation.to_string())
 }
 

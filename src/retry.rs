@@ -37,11 +37,11 @@ pub(crate) fn classify_status(status: u16) -> (Outcome, Retry) {
     }
 }
 
-/// What it says of the change that there is no response.
-///
-/// `is_transient` tells whether the failure may pass.
-pub(crate) fn classify_transport(sent: bool, is_transient: bool) -> (Outcome, Retry) {
-    match (sent, is_transient) {
+/// What it says of the change that there is no response, and how that failed.
+pub(crate) fn classify_transport(sent: bool, kind: ErrorKind) -> (Outcome, Retry) {
+    match (sent, is_transient(kind)) {
+        // A client certificate that is wanted will be wanted again.
+        (true, _) if kind == ErrorKind::PermissionDenied => (Outcome::Unknown, Retry::Never),
         (true, _) => (Outcome::Unknown, Retry::Unsafe),
         (false, true) => (Outcome::NotApplied, Retry::Safe),
         (false, false) => (Outcome::NotApplied, Retry::Never),
@@ -50,7 +50,7 @@ pub(crate) fn classify_transport(sent: bool, is_transient: bool) -> (Outcome, Re
 
 /// Whether an I/O error before the request was sent may pass: name not found,
 /// refused, unreachable, reset, end of stream, timeout.
-pub(crate) fn is_transient(kind: ErrorKind) -> bool {
+fn is_transient(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::NotFound
@@ -66,12 +66,6 @@ pub(crate) fn is_transient(kind: ErrorKind) -> bool {
             | ErrorKind::UnexpectedEof
             | ErrorKind::TimedOut
     )
-}
-
-/// Whether what a proxy responded to CONNECT with may pass: it could not reach
-/// the API, for now.
-pub(crate) fn is_transient_proxy_status(status: u16) -> bool {
-    matches!(status, 502..=504)
 }
 
 /// How long to wait after attempt number `attempt`, counted from 1.

@@ -1,18 +1,27 @@
-//! The roots and the backend of the enabled TLS features.
+//! The roots and the backend of the enabled TLS features:
+//!
+//! | `rustls` | `native-tls` | `rustls-no-provider` | backend |
+//! |---|---|---|---|
+//! | on | any | on: `rustls` implies it | rustls |
+//! | off | on | any | native-tls |
+//! | off | off | on | rustls |
+//! | off | off | off | none |
+//!
+//! So none of them changes what a build with another does.
 
-pub(crate) use backend::{Connector, Roots, configure, roots, roots_from_file};
+use std::env;
+use std::fs;
 
+pub(crate) use self::backend::{Connector, Roots, configure, roots, roots_from_file};
 use crate::format::Rule;
 use crate::url::Url;
 
 /// Whether this build has TLS.
-pub(crate) const ENABLED: bool = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
+const ENABLED: bool = cfg!(any(feature = "rustls-no-provider", feature = "native-tls"));
 
-/// Whether the backend takes long to load what all connections share.
-pub(crate) const LOADS_SLOWLY: bool = cfg!(all(feature = "native-tls", not(feature = "rustls")));
-
-const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
-                           enable the crate's feature `rustls` or `native-tls`";
+/// Whether the backend is native-tls, which reads the system's roots even where
+/// others are given.
+pub(crate) const IS_NATIVE: bool = cfg!(all(feature = "native-tls", not(feature = "rustls")));
 
 /// Checks that this build has the TLS that a URL needs.
 pub(crate) fn check(url: Url) -> Result<Url, Rule> {
@@ -31,16 +40,12 @@ mod backend {
     use ureq::typestate::AgentScope;
     #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
     pub(crate) use ureq::unversioned::transport::NativeTlsConnector as Connector;
-    #[cfg(any(feature = "rustls", not(feature = "native-tls")))]
+    #[cfg(not(all(feature = "native-tls", not(feature = "rustls"))))]
     pub(crate) use ureq::unversioned::transport::RustlsConnector as Connector;
 
+    use super::IS_NATIVE;
     use crate::format::Rule;
     use crate::pem;
-
-    /// Whether the backend is rustls: `rustls` comes before `native-tls`, and that
-    /// before `rustls-no-provider`, so that none of them changes what a build with
-    /// another does.
-    const IS_RUSTLS: bool = cfg!(any(feature = "rustls", not(feature = "native-tls")));
 
     /// The certificates that are trusted.
     pub(crate) type Roots = RootCerts;
@@ -79,16 +84,16 @@ mod backend {
         let roots = match roots {
             // Instead of any others: whoever gives roots wants no more to be trusted.
             Some(roots) => roots,
-            None if IS_RUSTLS && !system_roots => RootCerts::WebPki,
+            None if !IS_NATIVE && !system_roots => RootCerts::WebPki,
             // The system's roots for native-tls too, where `WebPki` panics
             // unless ureq has its feature `native-tls-webpki-roots`.
             None => RootCerts::PlatformVerifier,
         };
         // Always said: ureq panics where its default is not among the features.
-        let provider = if IS_RUSTLS {
-            TlsProvider::Rustls
-        } else {
+        let provider = if IS_NATIVE {
             TlsProvider::NativeTls
+        } else {
+            TlsProvider::Rustls
         };
         let tls = TlsConfig::builder().provider(provider).root_certs(roots);
         config.tls_config(tls.build())
@@ -102,36 +107,21 @@ mod backend {
 
     use ureq::config::ConfigBuilder;
     use ureq::typestate::AgentScope;
-    use ureq::unversioned::transport::{self, ConnectionDetails, Either, Transport};
+    // It leaves a connection as it is, and ureq refuses `https` over that.
+    pub(crate) use ureq::unversioned::transport::ConnectProxyConnector as Connector;
 
+    use super::NOT_ENABLED;
     use crate::format::Rule;
-
-    /// Stands where the connector of a TLS backend would: ureq refuses `https`
-    /// over what it leaves as it is.
-    #[derive(Debug, Default)]
-    pub(crate) struct Connector(());
-
-    impl<In: Transport> transport::Connector<In> for Connector {
-        type Out = Either<In, Box<dyn Transport>>;
-
-        fn connect(
-            &self,
-            _: &ConnectionDetails,
-            chained: Option<In>,
-        ) -> Result<Option<Self::Out>, ureq::Error> {
-            Ok(chained.map(Either::A))
-        }
-    }
 
     // None exists, so that `configure` is never given any.
     pub(crate) type Roots = Infallible;
 
     pub(crate) fn roots(_: &[u8]) -> Result<Roots, Rule> {
-        Err(super::NOT_ENABLED)
+        Err(NOT_ENABLED)
     }
 
     pub(crate) fn roots_from_file(_: &Path) -> Result<Roots, Rule> {
-        Err(super::NOT_ENABLED)
+        Err(NOT_ENABLED)
     }
 
     pub(crate) fn configure(
@@ -142,3 +132,24 @@ mod backend {
         config
     }
 }
+
+/// Checks that the system's roots may be asked for, and that reading them ends:
+/// no deadline bounds it.
+pub(crate) fn check_system_roots(asked: bool) -> Result<(), Rule> {
+    if asked && !cfg!(feature = "platform-verifier") {
+        return Err("must be false without the feature `platform-verifier` \
+                    (native-tls trusts the system's roots where it is the backend)");
+    }
+    let is_file = |path| fs::metadata(path).is_ok_and(|file| file.is_file());
+    // Windows and Apple's systems read no files.
+    if (asked || IS_NATIVE)
+        && cfg!(not(any(windows, target_vendor = "apple")))
+        && env::var_os("SSL_CERT_FILE").is_some_and(|path| !path.is_empty() && !is_file(path))
+    {
+        return Err("needs SSL_CERT_FILE, where it is set, to name a regular file");
+    }
+    Ok(())
+}
+
+const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
+                                      enable the crate's feature `rustls` or `native-tls`";

@@ -1,7 +1,6 @@
 //! The call: validate, send, retry, return.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,7 +8,8 @@ use crate::attempt::Attempt;
 use crate::config::Config;
 use crate::customer::Customer;
 use crate::error::{Error, ErrorResponse, Outcome};
-use crate::exchange::{self, Cause, Failure, MAX_BODY_SIZE, Response};
+use crate::exchange::{self, Failure, MAX_BODY_SIZE, Response};
+use crate::failure::Cause;
 use crate::format::{self, Violation};
 use crate::patch::CustomerPatch;
 use crate::redact::Sent;
@@ -175,8 +175,8 @@ fn read(
     response: Result<Response, Failure>,
 ) -> Result<Customer, (Error, Retry)> {
     let response = response.map_err(|failure| {
-        let (outcome, retry) = retry::classify_transport(failure.sent, failure.is_transient);
-        (Error::transport(failure.cause, outcome), retry)
+        let (outcome, retry) = retry::classify_transport(failure.sent, failure.cause.kind());
+        (Error::transport(Box::new(failure.cause), outcome), retry)
     })?;
     let retry_after = response
         .retry_after
@@ -197,8 +197,12 @@ fn read(
 
 /// The customer in a response of 2xx.
 fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
-    let cause: Cause = match response.truncated.take() {
-        Some(cause) => Box::new(TruncatedBody(cause)),
+    let cause: Box<dyn StdError + Send + Sync> = match response.truncated.take() {
+        Some(source) => Box::new(Cause {
+            kind: source.kind(),
+            message: "the body is truncated".into(),
+            source: Some(source),
+        }),
         None if response.body.len() > MAX_BODY_SIZE => "the body is longer than 1 MiB".into(),
         // 202, say, promises that somebody will look at it.
         None if !matches!(response.status, 200 | 201) => "the status is neither 200 nor 201".into(),
@@ -211,22 +215,6 @@ fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
         },
     };
     Err(Error::invalid_response(cause, error_response(response)))
-}
-
-/// A 2xx response of which only a part came.
-#[derive(Debug)]
-struct TruncatedBody(Cause);
-
-impl fmt::Display for TruncatedBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the body is truncated")
-    }
-}
-
-impl StdError for TruncatedBody {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.0)
-    }
 }
 
 /// What an error keeps of a response.

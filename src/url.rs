@@ -34,6 +34,13 @@ impl Url {
         }
     }
 
+    /// The host and the port, as a URL has them.
+    pub(crate) fn address(&self) -> String {
+        let is_ipv6 = self.host.contains(':');
+        let (open, close) = if is_ipv6 { ("[", "]") } else { ("", "") };
+        format!("{open}{}{close}:{}", self.host, self.port)
+    }
+
     /// Whether the host is this machine, by its name or address alone: as it is
     /// dialed, so that it may be `localhost.`, or an IPv4 address written as IPv6.
     pub(crate) fn is_loopback(&self) -> bool {
@@ -69,9 +76,7 @@ impl Url {
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };
-        let is_ipv6 = self.host.contains(':');
-        let (open, close) = if is_ipv6 { ("[", "]") } else { ("", "") };
-        write!(f, "\"{scheme}://{open}{}{close}:{}\"", self.host, self.port)
+        write!(f, "\"{scheme}://{}\"", self.address())
     }
 }
 

@@ -14,9 +14,10 @@ use super::{AuthScheme, Config, Header, Settings};
 use crate::attempt::{Attempt, OnAttempt};
 use crate::connection::Network;
 use crate::error::Error;
+use crate::failure::{self, Route};
 use crate::format::{self, NOT_UTF8, Violation};
 use crate::process::Process;
-use crate::proxy;
+use crate::proxy::{self, Proxy};
 use crate::tls;
 use crate::url::{self, Url};
 
@@ -64,7 +65,7 @@ pub struct ConfigBuilder {
 enum ProxySetting {
     Environment,
     Never,
-    Url(Result<Url, Violation>),
+    Url(Result<Proxy, Violation>),
 }
 
 // It calls nothing, and is taken apart by value.
@@ -345,7 +346,7 @@ impl ConfigBuilder {
     /// stands for its subdomains too, with or without a leading dot; addresses
     /// may have a prefix length, like `10.0.0.0/8`; `*` for all).
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = ProxySetting::Url(proxy::check("proxy", &url.into()));
+        self.proxy = ProxySetting::Url(proxy::check(proxy::SETTING, &url.into()));
         self
     }
 
@@ -389,7 +390,7 @@ impl ConfigBuilder {
     pub fn build(self) -> Result<Config, Error> {
         // First, since the checks below take the parts out of the builder.
         let base_url = self.checked_base_url();
-        let proxy = self.effective_proxy(&base_url).and_then(ureq_proxy);
+        let proxy = self.effective_proxy(&base_url);
         let mut violations = Vec::new();
         let api_key = take(self.api_key, &mut violations);
         let base_url = take(base_url, &mut violations);
@@ -404,7 +405,9 @@ impl ConfigBuilder {
         }
         let proxy = take(proxy, &mut violations);
         let roots = take(self.root_certificates, &mut violations);
-        take(check_system_roots(self.system_roots), &mut violations);
+        let system_roots = tls::check_system_roots(self.system_roots)
+            .map_err(|rule| Violation::new("system_roots", rule));
+        take(system_roots, &mut violations);
         let (Some(api_key), Some(base_url), Some(user_agent), Some(proxy), Some(roots), []) = (
             api_key,
             base_url,
@@ -416,13 +419,20 @@ impl ConfigBuilder {
         ) else {
             return Err(Error::invalid(violations));
         };
-        let proxied = proxy.is_some();
-        let network = network(proxy, roots, self.system_roots, self.connect_timeout);
-        if base_url.tls {
-            network.prepare_tls();
+        let route = Route {
+            host: base_url.host.clone(),
+            proxy,
+            issuer_advice: failure::issuer_advice(roots.is_some(), self.system_roots),
+            is_from_env: self.from_env,
+        };
+        let invalid = |violation| Error::invalid(vec![violation]);
+        let network = network(route, roots, self.system_roots, self.connect_timeout);
+        let network = network.map_err(invalid)?;
+        if base_url.tls && (self.system_roots || tls::IS_NATIVE) {
+            let rule = network.prepare_tls();
+            rule.map_err(|rule| invalid(Violation::new("system_roots", rule)))?;
         }
         let settings = Settings {
-            proxied,
             network,
             process: Process::new(),
             authorization: authorization(self.auth_scheme, &api_key),
@@ -433,7 +443,6 @@ impl ConfigBuilder {
             max_retries: self.max_retries,
             retry_unknown: self.retry_unknown,
             on_attempt: self.on_attempt,
-            from_env: self.from_env,
         };
         Ok(Config {
             settings: Arc::new(settings),
@@ -450,14 +459,17 @@ impl ConfigBuilder {
     }
 
     /// The proxy that calls go through, if any: set, or the environment's.
-    fn effective_proxy(&self, base_url: &Result<Url, Violation>) -> Result<Option<Url>, Violation> {
+    fn effective_proxy(
+        &self,
+        base_url: &Result<Url, Violation>,
+    ) -> Result<Option<Proxy>, Violation> {
         match (&self.proxy, base_url) {
             // What is wrong with the proxy itself is reported first.
             (ProxySetting::Url(Ok(_)), Ok(url)) if !url.tls => Err(Violation::new(
                 "proxy",
                 "must not be set for an `http` base URL: the proxy would see the key",
             )),
-            (ProxySetting::Url(url), _) => url.clone().map(Some),
+            (ProxySetting::Url(proxy), _) => proxy.clone().map(Some),
             (ProxySetting::Environment, Ok(url)) => proxy::from_env(url, variable),
             // Whether the environment's proxy applies depends on the host.
             (ProxySetting::Environment, Err(_)) | (ProxySetting::Never, _) => Ok(None),
@@ -549,17 +561,6 @@ fn check_http_host(host: &str) -> Result<String, Violation> {
     Ok(host)
 }
 
-fn check_system_roots(asked: bool) -> Result<(), Violation> {
-    if asked && !cfg!(feature = "platform-verifier") {
-        return Err(Violation::new(
-            "system_roots",
-            "must be false without the feature `platform-verifier` \
-             (native-tls trusts the system's roots as it is)",
-        ));
-    }
-    Ok(())
-}
-
 fn authorization(scheme: AuthScheme, api_key: &str) -> HeaderValue {
     let mut value = match scheme {
         AuthScheme::Bearer => header_value(&format!("Bearer {api_key}")),
@@ -585,20 +586,18 @@ fn variable(name: &'static str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-fn ureq_proxy(url: Option<Url>) -> Result<Option<ureq::Proxy>, Violation> {
-    // Checked before, by our rules; what ureq rejects all the same is no panic.
-    url.map(|url| ureq::Proxy::new(&url.text))
-        .transpose()
-        .map_err(|_| Violation::new("proxy", "must be a URL like http://proxy.example:3128"))
-}
-
 /// What makes the connections.
 fn network(
-    proxy: Option<ureq::Proxy>,
+    route: Route,
     roots: Option<tls::Roots>,
     system_roots: bool,
     connect_timeout: Duration,
-) -> Arc<Network> {
+) -> Result<Arc<Network>, Violation> {
+    // Checked before, by our rules; what ureq rejects all the same is no panic.
+    let proxy = route.proxy.as_ref().map(|proxy| {
+        let rule = "must be a URL like http://proxy.example:3128";
+        ureq::Proxy::new(&proxy.url.text).map_err(|_| Violation::new(proxy.field, rule))
+    });
     // None of ureq's timeouts: a proxy that trickles its response to CONNECT
     // outlives them, and the transports keep the deadline by the clock.
     let config = ureq::Agent::config_builder()
@@ -608,13 +607,14 @@ fn network(
         // 200 looks like success, and take the key elsewhere.
         .max_redirects(0)
         // Always said: ureq would read the environment's by rules of its own.
-        .proxy(proxy)
+        .proxy(proxy.transpose()?)
         // Those of a request are set on it; this one is for CONNECT.
         .user_agent(CRATE)
         // None: a compressed response would have to be unpacked, within limits.
         .accept("")
         .accept_encoding("");
-    Network::new(tls::configure(config, roots, system_roots), connect_timeout)
+    let config = tls::configure(config, roots, system_roots);
+    Ok(Network::new(config, route, connect_timeout))
 }
 
 const SANDBOX: &str = "https://api-sandbox.paywithsoap.com";

@@ -62,8 +62,6 @@ pub(crate) struct Settings {
     pub(crate) max_retries: u32,
     pub(crate) retry_unknown: bool,
     pub(crate) on_attempt: Option<OnAttempt>,
-    proxied: bool,
-    from_env: bool,
 }
 
 // A call that panics drops its connection, and leaves nothing half done behind.
@@ -241,18 +239,13 @@ impl Config {
         let values = values.filter_map(|(_, value)| value.to_str().ok());
         [self.settings.api_key.as_str()].into_iter().chain(values)
     }
-
-    /// Whether the settings began with those of the environment, so that hints
-    /// name its variables.
-    pub(crate) fn is_from_env(&self) -> bool {
-        self.settings.from_env
-    }
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers = self.headers().iter();
         let headers: Vec<_> = headers.map(|(name, _)| name.as_str()).collect();
+        let route = self.network().route();
         f.debug_struct("Config")
             .field("base_url", &self.base_url())
             .field("timeout", &self.timeout)
@@ -261,8 +254,8 @@ impl fmt::Debug for Config {
             .field("retry_unknown", &self.settings.retry_unknown)
             .field("headers", &headers)
             // Whether, and not which: its URL may hold a password.
-            .field("proxied", &self.settings.proxied)
-            .field("from_env", &self.is_from_env())
+            .field("proxied", &route.proxy.is_some())
+            .field("from_env", &route.is_from_env)
             .finish_non_exhaustive()
     }
 }

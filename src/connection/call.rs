@@ -82,7 +82,7 @@ impl Call {
     pub(super) fn start(&self, deadline: Option<Instant>) -> UnderWay<'_> {
         let mut state = self.lock();
         state.progress = Progress::Buffered;
-        state.limit = Limit(deadline, "no response within the timeout");
+        state.limit = Limit(deadline, "the timeout has passed");
         state.reused = false;
         state.read_last = false;
         if state.top != Top::Closed {

@@ -148,7 +148,7 @@ fn a_step_keeps_what_was_sent() {
         write(&call, false).unwrap();
     });
     let error = call.remaining().unwrap_err();
-    assert_eq!(error.to_string(), "no response within the timeout");
+    assert_eq!(error.to_string(), "the timeout has passed");
     assert!(under_way.end().sent);
 }
 

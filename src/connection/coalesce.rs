@@ -1,7 +1,6 @@
 //! The top of a connection: one write for the request, and the question whether
 //! an idle connection may be used again.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -119,7 +118,7 @@ impl<T: Transport> Transport for Coalesce<T> {
         if matches!(read, Ok(true)) && self.carries == Carries::Request {
             self.call.receive();
         }
-        read.map_err(Truncated::from_disconnected)
+        read.map_err(hide_disconnect)
     }
 
     fn is_open(&mut self) -> bool {
@@ -177,38 +176,26 @@ pub(crate) fn remove_cookie(request: &mut Vec<u8>) -> usize {
     len - request.len()
 }
 
-/// A connection that was cut: a reset, or TLS that ended without `close_notify`.
+/// Hides that a connection was cut: a reset, or TLS that ended without
+/// `close_notify`.
 ///
 /// ureq takes the bare errors for the proper end of a body that lasts until
 /// the connection closes.
-#[derive(Debug)]
-pub(crate) struct Truncated(pub(crate) io::Error);
-
-impl Truncated {
-    fn from_disconnected(error: Error) -> Error {
-        match error {
-            Error::Io(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionAborted
-                        | io::ErrorKind::ConnectionReset
-                        | io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                Error::Other(Box::new(Self(error)))
-            }
-            error => error,
+fn hide_disconnect(error: Error) -> Error {
+    match error {
+        Error::Io(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::UnexpectedEof
+            ) =>
+        {
+            Error::Other(Box::new(error))
         }
+        error => error,
     }
 }
-
-impl fmt::Display for Truncated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl StdError for Truncated {}
 
 /// The longest `cookie` line that a connection is kept with: ureq must have room
 /// for the head of the request, this line included.

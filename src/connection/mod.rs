@@ -25,7 +25,6 @@ mod coalesce;
 mod record;
 mod tcp;
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -40,12 +39,13 @@ use ureq::unversioned::transport::{
 
 pub(crate) use self::call::Trace;
 use self::call::{Call, Top};
-pub(crate) use self::coalesce::Truncated;
 #[cfg(fuzzing)]
 pub(crate) use self::coalesce::remove_cookie;
 use self::coalesce::{Carries, Coalesce};
 use self::record::RequireCloseNotify;
 use self::tcp::TcpTransport;
+use crate::failure::{Route, Step};
+use crate::format::Rule;
 use crate::resolver::Resolver;
 use crate::tls;
 
@@ -53,6 +53,7 @@ use crate::tls;
 #[derive(Debug)]
 pub(crate) struct Network {
     config: ureq::config::Config,
+    route: Route,
     connect_timeout: Duration,
     proxy: ConnectProxyConnector,
     /// One for all connections, so that TLS sessions resume.
@@ -62,6 +63,7 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(
         config: ureq::config::ConfigBuilder<ureq::typestate::AgentScope>,
+        route: Route,
         connect_timeout: Duration,
     ) -> Arc<Self> {
         let config = config
@@ -77,23 +79,43 @@ impl Network {
             .build();
         Arc::new(Self {
             config,
+            route,
             connect_timeout,
             proxy: ConnectProxyConnector::default(),
             tls: tls::Connector::default(),
         })
     }
 
-    /// Lets the TLS backend load what all connections share, where that takes long.
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// Lets the TLS backend load the system's roots, which all connections share.
     ///
     /// ureq does so in the first call, by no deadline, and in each of several first
-    /// calls that come at once: OpenSSL reads the system's roots, for 50 ms or more.
-    pub(crate) fn prepare_tls(self: &Arc<Self>) {
-        if tls::LOADS_SLOWLY {
-            let prepare = Prepare(Arc::clone(self));
-            let agent = ureq::Agent::with_parts(self.config.clone(), prepare, Unresolved);
-            // It fails, since there is no connection; what was loaded stays.
-            let _ = agent.get("https://localhost").call();
+    /// calls that come at once: OpenSSL takes 50 ms or more.
+    pub(crate) fn prepare_tls(self: &Arc<Self>) -> Result<(), Rule> {
+        let prepare = Prepare(Arc::clone(self));
+        let agent = ureq::Agent::with_parts(self.config.clone(), prepare, Unresolved);
+        // It fails, since there is no connection; what was loaded stays.
+        match agent.get("https://localhost").call() {
+            Ok(_) | Err(Error::Io(_)) => Ok(()),
+            Err(_) => Err(NO_SYSTEM_ROOTS),
         }
+    }
+
+    fn connect_tls(
+        &self,
+        details: &ConnectionDetails,
+        transport: Box<dyn Transport>,
+    ) -> Result<Box<dyn Transport>, Error> {
+        check_clock(SystemTime::now())?;
+        let transport = RequireCloseNotify::new(transport);
+        // ureq checks that what it gets for `https` is TLS.
+        let transport = self.tls.connect(details, Some(transport))?;
+        transport
+            .map(Transport::boxed)
+            .ok_or(Error::ConnectionFailed)
     }
 }
 
@@ -176,7 +198,7 @@ impl Connector for Connect {
         details: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        const MESSAGE: &str = "no connection within the connect_timeout";
+        const MESSAGE: &str = "the connect_timeout has passed";
         self.call
             .with_timeout(self.network.connect_timeout, MESSAGE, || self.open(details))
             .map(Some)
@@ -185,40 +207,41 @@ impl Connector for Connect {
 
 impl Connect {
     fn open(&self, details: &ConnectionDetails) -> Result<Box<dyn Transport>, Error> {
+        // ureq connects to a proxy by this same function, and takes the proxy out
+        // of the config for it. (Without a proxy, the two are alike.)
+        let to_proxy = details.config.proxy().is_none() && self.network.route.proxy.is_some();
+        let explain = |step| move |error| self.network.route.explain(step, to_proxy, error);
         let tunnel = self.network.proxy.connect(details, None::<()>);
-        let tunnel = tunnel.map_err(ProxyFailed::from_connect)?;
-        let transport = match tunnel {
-            Some(Either::B(tunnel)) => tunnel,
-            Some(Either::A(())) | None => Box::new(self.connect_tcp(details)?),
+        let transport = match tunnel.map_err(explain(Step::Tunnel))? {
+            Some(Either::B(mut tunnel)) => {
+                // TLS would take it for its own.
+                if !tunnel.buffers().input().is_empty() {
+                    let early = "it sent more than a response";
+                    let early = io::Error::new(io::ErrorKind::InvalidData, early);
+                    return Err(explain(Step::Tunnel)(early.into()));
+                }
+                tunnel
+            }
+            Some(Either::A(())) | None => {
+                let tcp = self.connect_tcp(details);
+                Box::new(tcp.map_err(explain(Step::Connect))?)
+            }
         };
-        let mut transport = if details.needs_tls() {
-            self.connect_tls(details, transport)?
+        let transport = if details.needs_tls() {
+            let tls = self.network.connect_tls(details, transport);
+            tls.map_err(explain(Step::Tls))?
         } else {
             transport
         };
-        // ureq connects to a proxy by this same function, and takes the proxy out
-        // of the config for it. (Without a proxy, the two are alike.)
-        let is_proxy = details.config.proxy().is_none() && self.network.config.proxy().is_some();
-        if is_proxy {
-            return Ok(Box::new(Coalesce::new(
-                transport,
-                &self.call,
-                Carries::Connect,
-            )));
-        }
-        // ureq would take it for the response, before the request was sent.
-        if !transport.buffers().input().is_empty() {
-            let early = "the proxy sent more than its own response";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, early).into());
-        }
-        Ok(Box::new(Coalesce::new(
-            transport,
-            &self.call,
-            Carries::Request,
-        )))
+        let carries = if to_proxy {
+            Carries::Connect
+        } else {
+            Carries::Request
+        };
+        Ok(Coalesce::new(transport, &self.call, carries).boxed())
     }
 
-    fn connect_tcp(&self, details: &ConnectionDetails) -> io::Result<TcpTransport> {
+    fn connect_tcp(&self, details: &ConnectionDetails) -> Result<TcpTransport, Error> {
         let host = details.uri.host().unwrap_or_default();
         // A Uri keeps the brackets of an IPv6 address.
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -230,22 +253,7 @@ impl Connect {
         if addrs.len() > 1 {
             self.resolver.prefer(addr.ip());
         }
-        TcpTransport::new(stream, &self.call)
-    }
-
-    fn connect_tls(
-        &self,
-        details: &ConnectionDetails,
-        transport: Box<dyn Transport>,
-    ) -> Result<Box<dyn Transport>, Error> {
-        check_clock(SystemTime::now())?;
-        let transport = RequireCloseNotify::new(transport);
-        match self.network.tls.connect(details, Some(transport))? {
-            Some(Either::B(tls)) => Ok(Box::new(tls)),
-            // ureq checks that what it gets for `https` is TLS.
-            Some(Either::A(plain)) => Ok(Box::new(plain)),
-            None => Err(Error::ConnectionFailed),
-        }
+        Ok(TcpTransport::new(stream, &self.call)?)
     }
 }
 
@@ -260,39 +268,6 @@ fn check_clock(now: SystemTime) -> io::Result<()> {
     Ok(())
 }
 
-/// A proxy that was not reached, or broke off before it responded to CONNECT.
-///
-/// It may come from the environment, and then nobody would think of it.
-#[derive(Debug)]
-struct ProxyFailed(io::Error);
-
-impl ProxyFailed {
-    fn from_connect(error: Error) -> Error {
-        let cause = match error {
-            Error::Io(cause) => cause,
-            Error::Other(error) => match error.downcast::<Truncated>() {
-                Ok(truncated) => truncated.0,
-                Err(error) => return Error::Other(error),
-            },
-            Error::Protocol(_) => return Error::ConnectProxyFailed("no HTTP/1.1".into()),
-            error => return error,
-        };
-        io::Error::new(cause.kind(), Self(cause)).into()
-    }
-}
-
-impl fmt::Display for ProxyFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no connection by way of the proxy")
-    }
-}
-
-impl StdError for ProxyFailed {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.0)
-    }
-}
-
 /// Begins TLS over a connection that has ended.
 #[derive(Debug)]
 struct Prepare(Arc<Network>);
@@ -305,13 +280,13 @@ impl Connector for Prepare {
         details: &ConnectionDetails,
         _: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        let ended: Box<dyn Transport> = Box::new(Ended(LazyBuffers::new(BUFFER_SIZE, BUFFER_SIZE)));
-        self.0.tls.connect(details, Some(ended))?;
-        Ok(None)
+        let ended = Ended(LazyBuffers::new(BUFFER_SIZE, BUFFER_SIZE));
+        self.0.connect_tls(details, ended.boxed()).map(Some)
     }
 }
 
 /// A connection that has ended.
+#[derive(Debug)]
 struct Ended(LazyBuffers);
 
 impl Transport for Ended {
@@ -332,12 +307,6 @@ impl Transport for Ended {
     }
 }
 
-impl fmt::Debug for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ended").finish_non_exhaustive()
-    }
-}
-
 /// Finds no address, at no cost: [`Connect`] resolves what it connects to.
 ///
 /// ureq resolves on every call, also where it then uses an idle connection.
@@ -354,6 +323,9 @@ impl UreqResolver for Unresolved {
         Ok(self.empty())
     }
 }
+
+const NO_SYSTEM_ROOTS: Rule = "needs CA certificates on this system, and finds none: install the \
+                               package ca-certificates, or see SSL_CERT_FILE and SSL_CERT_DIR";
 
 /// The size of each buffer, of which ureq allocates two for each layer of a
 /// connection; its own default is 128 KiB. A TLS record holds as much.
