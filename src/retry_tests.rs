@@ -18,26 +18,6 @@ fn statuses_are_classified_by_the_table() {
 
 #[test]
 fn transport_failures_are_unknown_once_sent() {
-    assert_eq!(
-        classify_transport(true, true),
-        (Outcome::Unknown, Retry::Unsafe)
-    );
-    assert_eq!(
-        classify_transport(true, false),
-        (Outcome::Unknown, Retry::Unsafe)
-    );
-    assert_eq!(
-        classify_transport(false, true),
-        (Outcome::NotApplied, Retry::Safe)
-    );
-    assert_eq!(
-        classify_transport(false, false),
-        (Outcome::NotApplied, Retry::Never)
-    );
-}
-
-#[test]
-fn only_transient_failures_are_retried() {
     for kind in [
         ErrorKind::NotFound,
         ErrorKind::ConnectionRefused,
@@ -52,17 +32,27 @@ fn only_transient_failures_are_retried() {
         ErrorKind::UnexpectedEof,
         ErrorKind::TimedOut,
     ] {
-        assert!(is_transient(kind), "{kind:?}");
+        let of = |sent| classify_transport(sent, kind);
+        assert_eq!(of(true), (Outcome::Unknown, Retry::Unsafe), "{kind:?}");
+        assert_eq!(of(false), (Outcome::NotApplied, Retry::Safe), "{kind:?}");
     }
     for kind in [
         ErrorKind::InvalidData,
         ErrorKind::InvalidInput,
         ErrorKind::Other,
-        ErrorKind::PermissionDenied,
         ErrorKind::OutOfMemory,
     ] {
-        assert!(!is_transient(kind), "{kind:?}");
+        let of = |sent| classify_transport(sent, kind);
+        assert_eq!(of(true), (Outcome::Unknown, Retry::Unsafe), "{kind:?}");
+        assert_eq!(of(false), (Outcome::NotApplied, Retry::Never), "{kind:?}");
     }
+}
+
+#[test]
+fn what_is_not_permitted_is_never_retried() {
+    let of = |sent| classify_transport(sent, ErrorKind::PermissionDenied);
+    assert_eq!(of(true), (Outcome::Unknown, Retry::Never));
+    assert_eq!(of(false), (Outcome::NotApplied, Retry::Never));
 }
 
 #[test]
