@@ -10,7 +10,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::io::ErrorKind::{
-    self, HostUnreachable, InvalidData, Other, PermissionDenied, TimedOut, UnexpectedEof,
+    self, ConnectionReset, HostUnreachable, InvalidData, Other, PermissionDenied, TimedOut,
+    UnexpectedEof,
 };
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -98,12 +99,16 @@ impl Route {
             (Step::Exchange, _) if self.proxy.is_some() => "the connection to {peer} failed",
             (Step::Connect | Step::Exchange, _) => return error.into(),
         };
+        let has_password = self.proxy.as_ref().is_some_and(Proxy::has_password);
         let hint = match (status, kind) {
-            (Some(401 | 407), _) => PASSWORD,
+            (Some(401 | 407), _) if has_password => PASSWORD_REJECTED,
+            (Some(401 | 407), _) => PASSWORD_MISSING,
             (Some(403), _) => ": it does not allow this host or port",
             (Some(500 | 502..=504), _) => ": it did not reach the server",
             (_, InvalidData | TimedOut | UnexpectedEof) if to_proxy => HTTP_PROXY,
-            (_, InvalidData | UnexpectedEof) if self.proxy.is_some() => WEB_SERVER,
+            (_, ConnectionReset | InvalidData | UnexpectedEof) if self.proxy.is_some() => {
+                WEB_SERVER
+            }
             (_, InvalidData) => ": is it http?",
             _ => "",
         };
@@ -116,7 +121,6 @@ impl Route {
             "the server" => "the server's certificate".into(),
             peer => ["the certificate of ", peer].concat(),
         };
-        let has_password = self.proxy.as_ref().is_some_and(Proxy::has_password);
         let variable = if self.is_from_env {
             " (SOAP_API_CA)"
         } else {
@@ -130,7 +134,6 @@ impl Route {
         let today = today.map_or("a year after 9999".into(), |now| now.date().to_string());
         let values = [
             ("{hint}", hint),
-            ("{a}", if has_password { "a" } else { "no" }),
             ("{issuer}", self.issuer_advice),
             ("{variable}", variable),
             ("{status}", &status),
@@ -235,8 +238,9 @@ const ALGORITHM: &str = "{certificate} has an unsupported algorithm, key size or
 const CLIENT_CERTIFICATE: &str = "{peer} wants a client certificate, which is not supported";
 const CLOSED: &str = "the connection was closed before the response was complete";
 const HANDSHAKE: &str = "the TLS handshake with {peer} failed";
-const HTTP_PROXY: &str = ": if it does not speak TLS, write http:// in its URL";
-const PASSWORD: &str = ": {a} password was sent (its URL's, by Basic, the only scheme supported)";
+const HTTP_PROXY: &str = ": its URL may need http:// instead of https://";
+const PASSWORD_MISSING: &str = ": no password was sent, which belongs in its URL (for Basic alone)";
+const PASSWORD_REJECTED: &str = ": a password was sent, by Basic, the only scheme supported";
 const WEB_SERVER: &str = ": the proxy may be a web server, check its address";
 
 /// What to do where the issuer of a certificate is not known: with root certificates

@@ -419,16 +419,17 @@ impl ConfigBuilder {
         ) else {
             return Err(Error::invalid(violations));
         };
+        let reads_system = self.system_roots || tls::IS_NATIVE;
         let route = Route {
             host: base_url.host.clone(),
             proxy,
-            issuer_advice: failure::issuer_advice(roots.is_some(), self.system_roots),
+            issuer_advice: failure::issuer_advice(roots.is_some(), reads_system),
             is_from_env: self.from_env,
         };
         let invalid = |violation| Error::invalid(vec![violation]);
         let network = network(route, roots, self.system_roots, self.connect_timeout);
         let network = network.map_err(invalid)?;
-        if base_url.tls && (self.system_roots || tls::IS_NATIVE) {
+        if base_url.tls && reads_system {
             let rule = network.prepare_tls();
             rule.map_err(|rule| invalid(Violation::new("system_roots", rule)))?;
         }
