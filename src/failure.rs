@@ -105,7 +105,7 @@ impl Route {
             (Some(401 | 407), _) => PASSWORD_MISSING,
             (Some(403), _) => ": it does not allow this host or port",
             (Some(500 | 502..=504), _) => ": it did not reach the server",
-            (_, InvalidData | TimedOut | UnexpectedEof) if to_proxy => HTTP_PROXY,
+            (_, ConnectionReset | InvalidData | TimedOut | UnexpectedEof) if to_proxy => HTTP_PROXY,
             (_, ConnectionReset | InvalidData | UnexpectedEof) if self.proxy.is_some() => {
                 WEB_SERVER
             }
@@ -222,7 +222,7 @@ const TLS_MESSAGES: [(&[&str], &str); 12] = [
     (&["notvalidforname", "hostnamemismatch", "ipaddressmismatch"], "{certificate} is for another name than {host}"),
     // An alert is the peer's word on what it got.
     (&["alertcertificate", "alertbadcertificate"], CLIENT_CERTIFICATE),
-    (&["alerthandshakefailure"], "{peer} refused the TLS handshake: it may want a client certificate, which is not supported"),
+    (&["alerthandshakefailure"], "{peer} refused the TLS handshake: it may want a client certificate, which is not supported, or other algorithms"),
     (&["alert"], HANDSHAKE),
     (&["unknownissuer", "localissuer", "selfsigned"], "{certificate} was not accepted: {issuer}"),
     (&["expired"], "{certificate} has expired: check this machine's clock, which shows {today}"),
@@ -253,3 +253,7 @@ pub(crate) fn issuer_advice(given: bool, system: bool) -> &'static str {
         (_, true) => "somebody may be intercepting the connection, or this system lacks CA certificates (the package ca-certificates has them); if your organisation inspects TLS, get its CA certificate from your administrator and pass it to root_certificates{variable}",
     }
 }
+
+#[cfg(test)]
+#[path = "failure_tests.rs"]
+mod tests;

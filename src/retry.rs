@@ -50,7 +50,7 @@ pub(crate) fn classify_transport(sent: bool, kind: ErrorKind) -> (Outcome, Retry
 
 /// Whether an I/O error before the request was sent may pass: name not found,
 /// refused, unreachable, reset, end of stream, timeout.
-fn is_transient(kind: ErrorKind) -> bool {
+pub(crate) fn is_transient(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::NotFound

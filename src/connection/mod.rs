@@ -247,12 +247,8 @@ impl Connect {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let default = if details.needs_tls() { 443 } else { 80 };
         let port = details.uri.port_u16().unwrap_or(default);
-        let connected = tcp::connect_tcp(&addrs, &self.call);
-        if connected.is_err() {
-            // In its own words: the system does not know which limit that is.
-            self.call.remaining()?;
-        }
-        let (stream, addr) = connected?;
+        let addrs = self.resolver.resolve(host, port, self.call.limit()?)?;
+        let (stream, addr) = tcp::connect_tcp(&addrs, &self.call)?;
         // An only address needs no preference, and no lock.
         if addrs.len() > 1 {
             self.resolver.prefer(addr.ip());

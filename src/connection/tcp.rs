@@ -72,7 +72,12 @@ fn connect_in_rounds<T>(
         }
         untried -= 1;
     }
-    Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+    let failure = failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into());
+    if failure.kind() == io::ErrorKind::TimedOut {
+        // The system does not say which limit that is.
+        remaining()?;
+    }
+    Err(failure)
 }
 
 /// Of the failures of two addresses, the one that tells more of the server: a machine
