@@ -193,7 +193,7 @@ mod tests {
                 long.as_str(),
                 "the response has a head or a line of over 16 KiB",
             ),
-            (many.as_str(), "the response has more than 128 header lines"),
+            (many.as_str(), "the response has too many header lines"),
             (
                 "HTTP/1.1 jane@example.com\r\n\r\n",
                 "the response is not HTTP/1.1",

@@ -14,6 +14,11 @@ fn no_proxy_entries_match_their_hosts() {
         (".example", "api.example", true),
         (".api.example", "api.example", true),
         ("*.example", "api.example", true),
+        ("*.example.", "v1.api.example", true),
+        ("*.api.example", "api.example", false),
+        ("*.api.example", "v1.api.example", true),
+        ("*example", "api.example", false),
+        ("*..example", "api.example", false),
         ("api.example.", "api.example", true),
         ("api.example", "api.example.", true),
         (".example.", "api.example.", true),
@@ -107,13 +112,20 @@ fn a_prefix_length_matches_its_addresses() {
 }
 
 #[test]
-fn lists_split_at_commas_and_whitespace() {
+fn lists_split_at_commas() {
     for (list, expected) in [
         ("a.example", true),
         ("b.example,a.example", true),
         (" b.example , a.example ", true),
-        ("b.example a.example", true),
         ("b.example,\ta.example\r\n", true),
+        ("\"b.example,a.example\"", true),
+        ("'b.example, a.example'\n", true),
+        // As for curl 8.11, and most others.
+        ("b.example a.example", false),
+        ("a.example b.example", false),
+        ("\"a.example,b.example", false),
+        ("\"a.example'", false),
+        ("\"", false),
         ("b.example,,a.example,", true),
         ("b.example, *", true),
         ("", false),

@@ -140,14 +140,18 @@ fn no_server_outlives_the_timeout() {
 fn connecting_ends_by_the_shorter_timeout() {
     let (addr, _kept) = syn_dropped();
     for (timeout, connect_timeout, reported) in [
-        (SHORT, LONG, "no response within the timeout"),
-        (LONG, SHORT, "no connection within the connect_timeout"),
+        (SHORT, LONG, "the timeout has passed"),
+        (LONG, SHORT, "the connect_timeout has passed"),
     ] {
         let cfg = config(addr).timeout(timeout);
         let cfg = cfg.connect_timeout(connect_timeout).build().unwrap();
         let error = in_time(SHORT, || call(&cfg)).unwrap_err();
         assert_eq!(io_kind(&error), io::ErrorKind::TimedOut, "{reported}");
         assert!(error.is_transient(), "{reported}");
+        assert_eq!(
+            format!("{error:#}"),
+            format!("not applied: the API was not reached: no TCP connection: {reported}")
+        );
         assert_eq!(End::of(&Err(error)), End::NotSent, "{reported}");
     }
 }

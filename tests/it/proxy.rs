@@ -103,7 +103,10 @@ fn a_proxy_gets_its_password() {
     assert!(!error.is_transient(), "{error:?}");
     assert_eq!(
         format!("{error:?}"),
-        "not applied: the API was not reached\ncaused by: the proxy responded with 407"
+        format!(
+            "not applied: the API was not reached\ncaused by: the proxy {addr} responded to \
+             CONNECT with 407: no password was sent, which belongs in its URL (for Basic alone)"
+        )
     );
     assert_eq!(heads.lock().unwrap().len(), 2);
 }
@@ -111,7 +114,11 @@ fn a_proxy_gets_its_password() {
 #[test]
 fn nothing_is_sent_without_a_tunnel() {
     type Script = fn(TcpStream) -> io::Result<()>;
-    let cases: [(&str, bool, Script); 14] = [
+    let cases: [(&str, bool, Script); 15] = [
+        ("responds with 500", true, |mut s| {
+            s.write_all(&response("500 Internal Server Error", "no"))?;
+            fin(&s)
+        }),
         ("responds with 403", false, |mut s| {
             s.write_all(&response("403 Forbidden", "no"))?;
             fin(&s)
@@ -175,16 +182,20 @@ fn nothing_is_sent_without_a_tunnel() {
                 // The others end by themselves.
                 let runs_out = matches!(what, "hangs" | "trickles a response without an end");
                 let timeout = if runs_out { SHORT } else { LONG };
-                call(&by(addr, by_name()).timeout(timeout).build().unwrap())
+                let cfg = by_name().proxy(format!("http://user:pass-7Q2@{addr}"));
+                (addr, call(&cfg.timeout(timeout).build().unwrap()))
             });
             (what, transient, run)
         })
         .collect();
     for (what, transient, run) in runs {
-        let result = run.join().unwrap();
+        let (addr, result) = run.join().unwrap();
         assert_eq!(End::of(&result), End::NotSent, "{what}: {result:?}");
         let error = result.unwrap_err();
         assert_eq!(error.is_transient(), transient, "{what}: {error:?}");
+        let named = format!("the proxy {addr} ");
+        assert!(format!("{error:#}").contains(&named), "{what}: {error:#}");
+        common::assert_error_hides(&["pass-7q2"], &error);
     }
 }
 
@@ -194,9 +205,10 @@ fn an_unreachable_proxy_is_transient() {
     let error = call(&by(nobody, by_name()).build().unwrap()).unwrap_err();
     assert_eq!(common::io_kind(&error), io::ErrorKind::ConnectionRefused);
     let cause = error.source().unwrap();
-    let expected = "there is no connection by way of the proxy";
+    let expected = format!("the proxy {nobody} was not reached");
     assert_eq!(cause.to_string(), expected);
-    assert!(cause.source().is_some());
+    let system = cause.source().unwrap().downcast_ref::<io::Error>();
+    assert!(system.is_some_and(|error| error.raw_os_error().is_some()));
     assert!(error.is_transient());
     let (nobody, _kept) = common::syn_dropped();
     let error = call(&by(nobody, by_name()).timeout(SHORT).build().unwrap()).unwrap_err();
@@ -233,12 +245,17 @@ fn tunnel_to(script: fn(Tls) -> io::Result<()>) -> SocketAddr {
 
 #[test]
 fn a_cut_tunnel_leaves_it_unknown() {
-    for addr in [
-        tunnel_to(|tls| rst(tls.sock)),
-        tunnel_to(|tls| fin(&tls.sock)),
+    for (addr, timeout) in [
+        (tunnel_to(|tls| rst(tls.sock)), LONG),
+        (tunnel_to(|tls| fin(&tls.sock)), LONG),
+        (tunnel_to(|mut tls| stall(&mut tls.sock)), SHORT),
     ] {
-        let cfg = by(addr, by_name()).build().unwrap();
-        assert_eq!(End::of(&call(&cfg)), End::NoResponse);
+        let cfg = by(addr, by_name()).timeout(timeout).build().unwrap();
+        let result = call(&cfg);
+        assert_eq!(End::of(&result), End::NoResponse);
+        let shown = format!("{:#}", result.unwrap_err());
+        let named = format!("the connection to the server behind the proxy {addr} failed: ");
+        assert!(shown.contains(&named), "{shown}");
     }
 }
 
@@ -289,6 +306,92 @@ fn nothing_is_sent_before_tls_stands() {
         let result = call(&by(addr, by_name()).build().unwrap());
         assert_eq!(End::of(&result), End::NotSent);
         assert!(result.unwrap_err().is_transient());
+    }
+}
+
+#[test]
+fn a_stalled_handshake_names_the_proxy() {
+    for behind in [false, true] {
+        let addr = serve(move |_, mut client| {
+            if behind {
+                read_head(&mut client)?;
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+            }
+            stall(&mut client)
+        });
+        let scheme = if behind { "http" } else { "https" };
+        let cfg = by_name().proxy(format!("{scheme}://{addr}"));
+        let error = call(&cfg.connect_timeout(SHORT).build().unwrap()).unwrap_err();
+        let expected = if behind {
+            format!("the server behind the proxy {addr} failed")
+        } else {
+            format!("the proxy {addr} failed: its URL may need http:// instead of https://")
+        };
+        assert_eq!(
+            format!("{error:#}"),
+            format!(
+                "not applied: the API was not reached: the TLS handshake with {expected}: \
+                 the connect_timeout has passed"
+            )
+        );
+        assert!(error.is_transient());
+    }
+}
+
+#[test]
+fn a_web_server_is_no_proxy() {
+    type Script = fn(TcpStream) -> io::Result<()>;
+    let cases: [(Script, bool, &str); 4] = [
+        (
+            |mut s| {
+                s.write_all(&response("200 OK", "hello"))?;
+                fin(&s)
+            },
+            false,
+            "P opened no connection: H: it sent more than a response",
+        ),
+        (
+            |mut s| {
+                s.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")?;
+                tls::read_record(&mut s)?;
+                s.write_all(b"hello")?;
+                fin(&s)
+            },
+            false,
+            "the server behind P does not speak TLS: H: ",
+        ),
+        (
+            |mut s| {
+                s.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")?;
+                fin(&s)
+            },
+            true,
+            "the TLS handshake with the server behind P failed: H: \
+             the connection ended before TLS did",
+        ),
+        (
+            |mut s| {
+                s.write_all(&response("405 Method Not Allowed", "hello"))?;
+                fin(&s)
+            },
+            false,
+            "P responded to CONNECT with 405: H",
+        ),
+    ];
+    for (script, transient, expected) in cases {
+        let addr = serve(move |_, mut stream| {
+            read_head(&mut stream)?;
+            script(stream)
+        });
+        let error = call(&by(addr, by_name()).build().unwrap()).unwrap_err();
+        let expected = expected.replacen('P', &format!("the proxy {addr}"), 1);
+        let hint = ": the proxy may be a web server, check its address";
+        let expected = expected.replacen(": H", hint, 1);
+        let shown = format!("{error:#}");
+        let start = "not applied: the API was not reached: ";
+        assert!(shown.starts_with(&format!("{start}{expected}")), "{shown}");
+        assert_eq!(error.is_transient(), transient, "{shown}");
+        common::assert_error_hides(&["hello"], &error);
     }
 }
 
@@ -370,15 +473,20 @@ fn the_environment_chooses_the_proxy() {
         (&[("https_proxy", "http://127.0.0.1:99999")], "https_proxy"),
     ] {
         heads.lock().unwrap().clear();
-        let reported = in_child(variables);
+        let (reported, message) = in_child(variables);
         assert_eq!(reported, expected, "{variables:?}");
+        if variables[0].1 == nowhere {
+            let named = "the proxy 127.0.0.1:1 (https_proxy) was not reached: ";
+            assert!(message.contains(named), "{message}");
+        }
         let used = usize::from(expected == "Applied");
         assert_eq!(heads.lock().unwrap().len(), used, "{variables:?}");
     }
 }
 
-/// What a call to the name comes to in a process with these variables.
-fn in_child(variables: &[(&str, &str)]) -> String {
+/// What a call to the name comes to in a process with these variables, and the
+/// message of an error.
+fn in_child(variables: &[(&str, &str)]) -> (String, String) {
     let mut child = Command::new(env::current_exe().unwrap());
     child
         .args(["proxy::a_call_by_the_environment", "--exact", "--nocapture"])
@@ -389,13 +497,11 @@ fn in_child(variables: &[(&str, &str)]) -> String {
     child.envs(variables.iter().copied());
     let output = child.output().unwrap();
     let reported = String::from_utf8_lossy(&output.stdout).into_owned();
-    match reported
-        .split_once("came to: ")
-        .and_then(|(_, end)| end.lines().next())
-    {
-        Some(end) => end.to_owned(),
-        None => panic!("{output:?}"),
-    }
+    let Some((_, end)) = reported.split_once("came to: ") else {
+        panic!("{output:?}");
+    };
+    let mut lines = end.lines().map(str::to_owned);
+    (lines.next().unwrap(), lines.next().unwrap_or_default())
 }
 
 /// Does nothing but in the child process of the test before.
@@ -410,7 +516,12 @@ fn a_call_by_the_environment() {
         .timeout(LONG)
         .build();
     match cfg {
-        Ok(cfg) => println!("came to: {:?}", End::of(&call(&cfg))),
+        Ok(cfg) => {
+            let result = call(&cfg);
+            println!("came to: {:?}", End::of(&result));
+            let error = result.err().map(|error| format!("{error:#}"));
+            println!("{}", error.unwrap_or_default());
+        }
         Err(error) => println!("came to: {}", error.violations()[0].field()),
     }
 }
