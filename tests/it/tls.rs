@@ -20,7 +20,7 @@ fn https_needs_a_tls_feature() {
         )
     };
     let system_roots = "system_roots must be false without the feature `platform-verifier` \
-                        (native-tls trusts the system's roots as it is)";
+                        (native-tls trusts the system's roots where it is the backend)";
     let [base_url, proxy, roots] = ["base_url", "proxy", "root_certificates"].map(needs);
     assert_eq!(violations, [base_url, proxy, roots, system_roots.into()]);
 }
@@ -36,7 +36,9 @@ mod with_tls {
     use std::{env, fs, thread};
 
     use paywithsoap::{Config, ErrorKind};
-    use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, date_time_ymd};
+    use rcgen::{
+        BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, date_time_ymd,
+    };
     use rustls::version::{TLS12, TLS13};
     use rustls::{HandshakeKind, ServerConfig};
 
@@ -204,48 +206,115 @@ mod with_tls {
 
     #[test]
     fn a_bad_certificate_gets_no_request() {
+        const UNKNOWN: &str = " was not accepted: its issuer is not in root_certificates";
         let named = tls::params(&["127.0.0.1"]);
-        for (what, server) in [
-            ("expired", expired()),
-            ("not valid yet", not_yet_valid()),
+        let mut authority = tls::params(&["127.0.0.1"]);
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let of_ca = if RUSTLS {
+            " is a CA certificate, which a server must not have: make one for tests by \
+             `openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 365 \
+             -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+             -addext basicConstraints=critical,CA:FALSE`"
+        } else {
+            UNKNOWN
+        };
+        for (server, message) in [
             (
-                "for another host",
+                expired(),
+                " has expired: check this machine's clock, which shows ",
+            ),
+            (
+                not_yet_valid(),
+                " is not valid yet: check this machine's clock, which shows ",
+            ),
+            (
                 tls::server(&tls::params(&["api.example"])),
+                " is for another name than 127.0.0.1",
             ),
             (
-                "for another address",
                 tls::server(&tls::params(&["127.0.0.2"])),
+                " is for another name than 127.0.0.1",
             ),
             (
-                "of an unknown CA",
                 tls::issued(&named, &tls::authority("Another CA"), rustls::ALL_VERSIONS),
+                UNKNOWN,
             ),
-            ("signed by itself", tls::self_signed(&named)),
-            ("for clients", for_clients()),
+            (tls::self_signed(&named), UNKNOWN),
+            (tls::self_signed(&authority), of_ca),
+            (for_clients(), " is not meant for servers"),
         ] {
             let addr = tls::serve(server, |_, mut tls| {
                 let request = read_request(&mut tls)?;
                 panic!("the request arrived: {request:?}")
             });
-            let error = call(&tls::config(addr).build().unwrap()).unwrap_err();
-            assert_eq!(End::of(&Err(error)), End::NotSent, "{what}");
-            let error = call(&tls::config(addr).build().unwrap()).unwrap_err();
-            assert!(!error.is_transient(), "{what}: {error:?}");
-            assert_eq!(io_kind(&error), io::ErrorKind::InvalidData, "{what}");
-            let hint = error.source().unwrap();
-            assert_eq!(
-                hint.to_string(),
-                "the server's certificate was not accepted: somebody may be intercepting the \
-                 connection; if your organisation inspects TLS, get its CA certificate from your \
-                 administrator and pass it to root_certificates",
-                "{what}: {error:?}"
-            );
-            assert!(hint.source().is_some(), "{what}");
+            let result = call(&tls::config(addr).build().unwrap());
+            assert_eq!(End::of(&result), End::NotSent, "{message}");
+            let error = result.unwrap_err();
+            assert!(!error.is_transient(), "{message}: {error:?}");
+            assert_eq!(io_kind(&error), io::ErrorKind::InvalidData, "{message}");
+            let cause = error.source().unwrap();
+            let mut shown = cause.to_string();
+            if message.ends_with(' ') {
+                // The date.
+                assert_eq!(shown.split_off(shown.len() - 10).matches('-').count(), 2);
+            }
+            assert_eq!(shown, format!("the server's certificate{message}"));
+            let backend = cause.source().unwrap().to_string();
+            assert!(backend.contains("ertificate"), "{backend}");
             let shown = format!("{error:?}");
             let causes: Vec<_> = shown.split("\ncaused by: ").collect();
             let is_new = |two: &[&str]| !two[0].contains(two[1]);
             assert!(causes.windows(2).all(is_new), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_name_is_told_from_another() {
+        let addr = tls::serve(tls::server(&tls::params(&["api.example"])), whole);
+        let error = call(&tls::config(addr).build().unwrap()).unwrap_err();
+        let shown = format!("{error:#}");
+        assert!(shown.contains("127.0.0.1"), "{shown}");
+        // OpenSSL does not say what the certificate is for.
+        assert_eq!(shown.contains("api.example"), RUSTLS, "{shown}");
+    }
+
+    #[test]
+    fn a_port_without_tls_is_named() {
+        let addr = serve(|_, mut stream| {
+            tls::read_record(&mut stream)?;
+            stream.write_all(&response("400 Bad Request", "what?"))?;
+            fin(&stream)
+        });
+        let error = call(&tls::config(addr).build().unwrap()).unwrap_err();
+        let cause = error.source().unwrap().to_string();
+        assert_eq!(cause, "the server does not speak TLS: is it http?");
+        assert!(!error.is_transient());
+    }
+
+    #[test]
+    fn a_stalled_handshake_is_named() {
+        let addr = serve(|_, mut stream| stall(&mut stream));
+        let cfg = tls::config(addr).connect_timeout(SHORT).build().unwrap();
+        assert_eq!(
+            format!("{:#}", call(&cfg).unwrap_err()),
+            "not applied: the API was not reached: the TLS handshake with the server failed: \
+             the connect_timeout has passed"
+        );
+    }
+
+    #[test]
+    fn a_client_certificate_is_not_tried_twice() {
+        let addr = tls::serve(tls::wanting_a_certificate(&[&TLS13]), whole);
+        let cfg = tls::config(addr).max_retries(2).retry_unknown(true);
+        let result = call(&cfg.build().unwrap());
+        assert_eq!(End::of(&result), End::NoResponse);
+        let error = result.unwrap_err();
+        assert!(!error.is_transient(), "{error:?}");
+        assert_eq!(io_kind(&error), io::ErrorKind::PermissionDenied);
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            "the server wants a client certificate, which is not supported"
+        );
     }
 
     #[test]
@@ -368,8 +437,16 @@ mod with_tls {
 
     #[test]
     fn tls_1_2_client_authentication_sends_nothing() {
-        let end = one(tls::wanting_a_certificate(&[&TLS12]), whole);
-        assert_eq!(end, End::NotSent);
+        let addr = tls::serve(tls::wanting_a_certificate(&[&TLS12]), whole);
+        let result = call(&tls::config(addr).build().unwrap());
+        assert_eq!(End::of(&result), End::NotSent);
+        let error = result.unwrap_err();
+        assert!(!error.is_transient(), "{error:?}");
+        let shown = error.source().unwrap().to_string();
+        assert!(
+            shown.contains("a client certificate, which is not supported"),
+            "{shown}"
+        );
     }
 
     #[test]
@@ -448,7 +525,7 @@ mod with_tls {
             assert_eq!(
                 built.unwrap_err().to_string(),
                 "not applied: system_roots must be false without the feature `platform-verifier` \
-                 (native-tls trusts the system's roots as it is)"
+                 (native-tls trusts the system's roots where it is the backend)"
             );
         }
     }
