@@ -310,7 +310,7 @@ fn arrived_responses_are_read_once_more() {
         tcp.await_input(NextTimeout::default())
             .map_err(|error| error.to_string())
     };
-    let late = "io: no response within the timeout";
+    let late = "io: the timeout has passed";
     for _ in 0..2 {
         let under_way = call.start(Some(Instant::now()));
         // What comes before the request is no response to it.
@@ -334,7 +334,7 @@ fn nothing_is_awaited_at_the_limit() {
     call.start_flush().unwrap();
     call.write(|| (), |()| false).unwrap();
     let error = tcp.await_input(NextTimeout::default()).unwrap_err();
-    assert_eq!(error.to_string(), "io: no response within the timeout");
+    assert_eq!(error.to_string(), "io: the timeout has passed");
 }
 
 fn write(tcp: &mut TcpTransport) -> Result<(), io::ErrorKind> {
