@@ -56,7 +56,7 @@ fn every_violation_is_reported_in_order() {
 fn system_roots_need_their_feature() {
     let error = local().user_agent("").system_roots(true).build();
     let expected = "system_roots must be false without the feature `platform-verifier` \
-                    (native-tls trusts the system's roots as it is)";
+                    (native-tls trusts the system's roots where it is the backend)";
     assert_eq!(
         messages(&error.unwrap_err()),
         [

@@ -57,7 +57,7 @@ fn settings_show_no_secret() {
     assert_silent(&proxy);
     let shown = format!("{proxy:?}");
     assert!(
-        shown.contains("proxy: Url(Ok(\"http://[::1]:80\"))"),
+        shown.contains("proxy: Url(Ok(Proxy { url: \"http://[::1]:80\", field: \"proxy\" }))"),
         "{shown}"
     );
 }
