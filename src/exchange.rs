@@ -4,7 +4,9 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, SET_COOKIE, USER_AGENT};
+use ureq::http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, SET_COOKIE, USER_AGENT,
+};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use crate::config::Config;
@@ -93,6 +95,7 @@ fn exchange(
         .header(AUTHORIZATION, &cfg.settings.authorization)
         .header(CONTENT_TYPE, JSON)
         .header(ACCEPT, JSON)
+        .header(ACCEPT_ENCODING, IDENTITY)
         .header(USER_AGENT, &cfg.settings.user_agent);
     for (name, value) in cfg.headers() {
         request = request.header(name, value);
@@ -153,6 +156,9 @@ fn explain(cfg: &Config, error: ureq::Error) -> io::Error {
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// So that no server compresses what only a feature of ureq could read.
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 

@@ -29,6 +29,7 @@ fn sends_these_headers_and_no_other() {
         sorted(&request),
         [
             ("accept", "application/json"),
+            ("accept-encoding", "identity"),
             ("authorization", "Bearer test-key-8Jw2cQe5Zr"),
             ("content-length", "49"),
             ("content-type", "application/json"),
