@@ -305,6 +305,8 @@ fn every_step_names_the_proxy() {
 }
 
 #[test]
+// Without TLS, no proxy is reached by it.
+#[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]
 fn tls_failures_name_the_proxy() {
     let route = by("ALL_PROXY", "https://proxy.example");
     for (text, to_proxy, message) in [
