@@ -68,9 +68,10 @@ impl ApiError {
         self.status
     }
 
-    /// Returns the server's message: the first text under `error`, `message`,
-    /// `errors`, `detail` or `title`, and what is wrong with a field that the
-    /// text does not name.
+    /// Returns what the body says, its texts joined by `; `: of a JSON body those under
+    /// keys such as `message`, `error` or `detail`, at any place, and of a plain
+    /// text the text itself. A text that does not name its field has the name
+    /// before it.
     ///
     /// Raw: it may hold personal data and control characters. An error's Display
     /// shows it redacted.
@@ -89,11 +90,11 @@ impl ApiError {
     /// Returns which fields the server rejected and why, in the body's order, at most
     /// 100 of them; empty where the body does not tell.
     ///
-    /// Read from maps of fields under `errors` or `error` or at the top level
-    /// (`{"errors":{"email":["is taken"]}}`), from objects that name their `field`
-    /// (`[{"field":"email","message":"is taken"}]`), and from Rails' full messages
-    /// at the start of a text (`Email has already been taken`). A field without
-    /// a text `is invalid`. Best effort, since none of it is documented.
+    /// Read by one rule for all servers: from keys that are fields
+    /// (`{"errors":{"email":["is taken"]}}`), from objects that name their field
+    /// (`[{"field":"email","message":"is taken"}]`), and, where there are none, from
+    /// texts (`Email has already been taken`). A field without a text `is invalid`.
+    /// Best effort, since the API documents none of it. Empty for any status but 4xx.
     #[must_use]
     pub fn field_errors(&self) -> &[FieldError] {
         &self.field_errors
