@@ -1,13 +1,13 @@
 //! Host names to addresses, cached for a while, and never waited for past a
 //! limit.
 
-use std::error::Error;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::failure::Cause;
 
 /// Resolves the names that one Config needs: its API's or its proxy's.
 ///
@@ -254,24 +254,15 @@ fn timed_out() -> io::Error {
     )
 }
 
-/// A message, over the system's.
-#[derive(Debug)]
-struct Failed(&'static str, io::Error);
-
-fn failed(kind: ErrorKind, message: &'static str, cause: io::Error) -> io::Error {
-    io::Error::new(kind, Failed(message, cause))
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+/// A message over the system's error.
+fn failed(kind: ErrorKind, message: &'static str, source: io::Error) -> io::Error {
+    let source = Some(source);
+    Cause {
+        kind,
+        message: message.into(),
+        source,
     }
-}
-
-impl Error for Failed {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.1)
-    }
+    .into()
 }
 
 /// How long addresses are cached: about the shortest time-to-live that public
