@@ -50,12 +50,9 @@ pub(crate) fn send(
 ) -> (Result<Response, Failure>, bool) {
     // ureq checks it, and connects anew where it is not silent.
     let process = cfg.process();
-    let taken = process.pool.take();
-    let reuse = taken.as_ref().map(|(_, reuse)| *reuse);
-    let connection = match taken {
-        Some((connection, _)) => connection,
-        None => Connection::new(cfg.network(), &process.resolver),
-    };
+    let (connection, reuse) = process.pool.take().unzip();
+    let connection =
+        connection.unwrap_or_else(|| Connection::new(cfg.network(), &process.resolver));
     let (response, trace) = connection.call(deadline, |agent| {
         exchange(cfg, &connection, agent, id, body)
     });
