@@ -300,8 +300,7 @@ impl Reader<'_> {
         let lower = |text: &str| text.trim().to_lowercase();
         let mut sent = self.sent.iter();
         // Words like `is taken` have the format of names alone.
-        let is_name = matches!(field, Field::FirstName | Field::LastName);
-        !is_name && field.check(text.into()).is_ok()
+        !field.is_name() && field.check(text.into()).is_ok()
             || sent.any(|(name, value)| *name == field && lower(value) == lower(text))
     }
 

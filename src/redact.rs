@@ -127,7 +127,7 @@ impl Sent<'_> {
     /// Whether a run has a word in it of three or more letters that is one of a name
     /// or of the address. Shorter ones are found in too many texts.
     fn names(&self, run: &str) -> bool {
-        let is_text = |field| !matches!(field, Field::PhoneNumber | Field::DateOfBirth);
+        let is_text = |field: Field| field.is_name() || field == Field::Email;
         let texts = self.fields.iter().filter(|(field, _)| is_text(*field));
         let mut names = texts.flat_map(|(_, value)| value.split(|c: char| !c.is_alphabetic()));
         names.any(|name| {

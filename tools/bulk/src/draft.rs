@@ -108,14 +108,15 @@ impl Draft<'_> {
     }
 }
 
-/// The patch with another field.
+/// The patch with another field, one of [`NAMES`].
 fn set(patch: CustomerPatch, field: &str, value: &str) -> CustomerPatch {
     match field {
         "email" => patch.email(value),
         "first_name" => patch.first_name(value),
         "last_name" => patch.last_name(value),
         "phone_number" => patch.phone_number(value),
-        _ => patch.date_of_birth(value),
+        "date_of_birth" => patch.date_of_birth(value),
+        _ => unreachable!("no column has another name"),
     }
 }
 
