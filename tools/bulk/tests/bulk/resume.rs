@@ -134,15 +134,10 @@ fn rows_may_move_between_runs() {
 #[test]
 fn rows_of_one_id_may_move_too() {
     let bench = Bench::new("rows_of_one_id_may_move");
-    let mut input = lines(60, 6, 7);
+    let input = lines(60, 6, 7);
     bench.write_input(&input);
     bench.expect(0, &bench.results_args());
-    let sent = bench.server.requests().len();
-    input.reverse();
-    bench.write_lines(&input);
-    bench.expect(0, &bench.resume_args());
-    assert_eq!(bench.server.requests().len(), sent);
-    bench.assert_all_applied(&input);
+    assert_no_row_is_sent_again(&bench, input);
 }
 
 #[test]
@@ -419,7 +414,7 @@ fn a_file_that_holds_something_else_is_left_alone() {
 #[test]
 fn results_that_went_through_an_editor_are_read() {
     let bench = Bench::new("through_an_editor");
-    let mut input = lines(20, 20, 3);
+    let input = lines(20, 20, 3);
     bench.write_input(&input);
     bench.expect(0, &bench.results_args());
     let text = fs::read_to_string(&bench.results).unwrap();
@@ -430,12 +425,7 @@ fn results_that_went_through_an_editor_are_read() {
     let text = text.replace("http: //127.0.0.1: ", "http://127.0.0.1:");
     // Without the last line end.
     fs::write(&bench.results, text.trim_end().replace('\n', "\r\n")).unwrap();
-    let sent = bench.server.requests().len();
-    input.reverse();
-    bench.write_lines(&input);
-    bench.expect(0, &bench.resume_args());
-    assert_eq!(bench.server.requests().len(), sent);
-    bench.assert_all_applied(&input);
+    assert_no_row_is_sent_again(&bench, input);
 }
 
 #[test]
@@ -473,4 +463,15 @@ fn a_lost_response_is_unknown() {
     assert_ne!(results[0]["checksum"], Value::Null);
     let hint = bench.hint(" --retry-unknown");
     assert!(stderr.ends_with(&hint), "{stderr}");
+}
+
+/// Resumes with the rows in reverse, which are all applied already.
+#[track_caller]
+fn assert_no_row_is_sent_again(bench: &Bench, mut input: Vec<Value>) {
+    let sent = bench.server.requests().len();
+    input.reverse();
+    bench.write_lines(&input);
+    bench.expect(0, &bench.resume_args());
+    assert_eq!(bench.server.requests().len(), sent);
+    bench.assert_all_applied(&input);
 }
