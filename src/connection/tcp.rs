@@ -151,7 +151,7 @@ impl TcpTransport {
             })?;
             match self.stream.read(buffer) {
                 Err(error) if is_poll_timeout(error.kind(), Platform::CURRENT) => {}
-                read => return read,
+                read => return read.map_err(|error| self.name_timeout(error)),
             }
         }
     }
@@ -174,8 +174,17 @@ impl TcpTransport {
             match write {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Err(error) if is_poll_timeout(error.kind(), Platform::CURRENT) => {}
-                write => return write,
+                write => return write.map_err(|error| self.name_timeout(error)),
             }
+        }
+    }
+
+    /// Says which limit has passed, where the system ended a read or write at it, as
+    /// Windows does.
+    fn name_timeout(&self, error: io::Error) -> io::Error {
+        match self.call.remaining() {
+            Err(passed) if error.kind() == io::ErrorKind::TimedOut => passed,
+            _ => error,
         }
     }
 }
