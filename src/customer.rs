@@ -364,11 +364,9 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut values = [None; NAMES.len()];
         let mut id: Option<Cow<'de, str>> = None;
-        // Both as JSON, since they may be anything: a key that no str can hold, a lone
-        // surrogate say, or a number that no type holds.
-        while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-            let key = string_value(key.get());
-            let place = NAMES.iter().position(|name| key.as_deref() == Some(name));
+        while let Some(Key(place)) = map.next_key()? {
+            // As JSON, since it may be anything: a number that no type holds, say.
+            let value: &RawValue = map.next_value()?;
             match place {
                 None => {}
                 // Of a repeated field the last counts, but of an id each must be the same.
@@ -381,6 +379,30 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         }
         let id = id.ok_or_else(|| A::Error::custom("no id"))?;
         Ok(Fields { id, values })
+    }
+}
+
+/// A key's place in `NAMES`, if it has one.
+struct Key(Option<usize>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // As bytes: a key that no str can hold, a lone surrogate say, is none of ours.
+        deserializer.deserialize_bytes(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, key: &[u8]) -> Result<Key, E> {
+        Ok(Key(NAMES.iter().position(|name| name.as_bytes() == key)))
     }
 }
 
