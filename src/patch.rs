@@ -103,7 +103,8 @@ impl CustomerPatch {
         }
         // The one way to JSON: an unchecked value cannot be sent.
         let values = self.values().map(|(field, value)| (field.name(), value));
-        let mut json = Vec::new();
+        // As much as `serde_json::to_string` reserves, so that most patches need no more.
+        let mut json = Vec::with_capacity(128);
         let written = serde_json::Serializer::new(&mut json).collect_map(values);
         written.expect("strings under string keys are always JSON");
         Ok(String::from_utf8(json).expect("JSON is UTF-8"))
