@@ -35,9 +35,9 @@ struct Idle<C> {
     /// The thread that used it last.
     thread: usize,
     since: Instant,
-    /// How long the server keeps it by its own word.
+    /// How long it is kept, whatever the limit is.
     max_age: Duration,
-    /// From which age on it is used, if it is on trial.
+    /// From which age on it is used, if it is on trial. It expires at `max_age`.
     trial: Option<Duration>,
 }
 
@@ -111,13 +111,18 @@ impl<C> Pool<C> {
         if !self.is_enabled {
             return;
         }
+        let mut max_age = max_age.map_or(MAX_IDLE_AGE, |max_age| max_age.min(MAX_IDLE_AGE));
         let mut state = self.lock();
-        let trial = state.starts_trial(since).then_some(state.limit);
+        let trial = state.starts_trial(max_age, since).then_some(state.limit);
+        if let Some(limit) = trial {
+            // An older one would risk more than there is to gain: the limit doubles.
+            max_age = max_age.min(limit * 2 + TRIAL_SLACK).min(MAX_TRIAL_AGE);
+        }
         state.idle.push(Idle {
             connection,
             thread,
             since,
-            max_age: max_age.map_or(MAX_IDLE_AGE, |max_age| max_age.min(MAX_IDLE_AGE)),
+            max_age,
             trial,
         });
         // Here too, since there may be no later call. It may also be the one that has
@@ -159,10 +164,10 @@ impl<C> State<C> {
 
     /// Whether the connection that comes is to find out if the server keeps it longer
     /// than the limit.
-    fn starts_trial(&mut self, now: Instant) -> bool {
+    fn starts_trial(&mut self, max_age: Duration, now: Instant) -> bool {
         let (count, since) = &mut self.since_trial;
         *count = count.saturating_add(1);
-        let is_due = self.limit < MAX_IDLE_AGE
+        let is_due = self.limit < max_age.min(MAX_TRIAL_AGE)
             && *count >= TRIAL_CALLS
             && now.saturating_duration_since(*since) >= TRIAL_INTERVAL;
         if is_due {
@@ -216,6 +221,12 @@ const FIRST_IDLE_AGE: Duration = Duration::from_millis(100);
 /// A trial takes one connection of so many, and begins so long after the last.
 const TRIAL_CALLS: u32 = 50;
 const TRIAL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A trial ends so long after twice the limit: a limit of zero needs some time, too.
+const TRIAL_SLACK: Duration = Duration::from_millis(500);
+
+/// No trial is older than this: some servers close after 4 s.
+const MAX_TRIAL_AGE: Duration = Duration::from_millis(3500);
 
 #[cfg(test)]
 #[path = "pool_tests.rs"]

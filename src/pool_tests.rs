@@ -140,7 +140,7 @@ fn a_server_says_how_long() {
 }
 
 /// Finds a connection closed at this age.
-fn find_closed(pool: &Pool<&str>, age: Duration, now: Instant) {
+fn find_closed<C>(pool: &Pool<C>, age: Duration, now: Instant) {
     let is_trial = false;
     pool.learn_at(Reuse { age, is_trial }, false, now);
 }
@@ -213,6 +213,67 @@ fn one_call_of_fifty_tries() {
     let (pool, mut now) = (Pool::new(true), Instant::now());
     let [reused, closed] = run(&pool, Duration::ZERO, &mut now, 1000 * SECOND, SECOND);
     assert_eq!((reused, closed), (0, 20));
+}
+
+#[test]
+fn a_trial_is_used_around_the_limit_only() {
+    let now = Instant::now();
+    for (limit, max_age, end) in [
+        (0, None, 500),
+        (100, None, 700),
+        (1000, None, 2500),
+        (1500, None, 3500),
+        (3400, None, 3500),
+        // The server says how long it keeps it.
+        (1000, Some(2000), 2000),
+        // There is nothing to find out.
+        (1000, Some(1000), 0),
+        (3500, None, 0),
+        (4000, None, 0),
+    ] {
+        let is_used = |age: u32| {
+            let pool = Pool::new(true);
+            pool.lock().limit = limit * MS;
+            pool.lock().since_trial = (TRIAL_CALLS, now);
+            let now = now + TRIAL_INTERVAL;
+            pool.put_at("a", max_age.map(|age| age * MS), now, 1);
+            let taken = pool.take_at(now + age * MS, 1);
+            taken.is_some_and(|(_, reuse)| reuse.is_trial)
+        };
+        for age in (0..4100).step_by(50) {
+            let expected = (limit..end).contains(&age);
+            assert_eq!(is_used(age), expected, "{limit} {max_age:?} {age}");
+        }
+    }
+}
+
+#[test]
+fn trials_are_no_older_than_calls_need() {
+    // After a close at `age`, of a server that keeps connections for `kept`, with this
+    // pause between calls: how many more closes are met, and how far the limit gets.
+    for (age, kept, pause, most, limit) in [
+        // It restarts once.
+        (10, 5000, 10, 0, 4000),
+        (1000, 5000, 1000, 0, 4000),
+        (3000, 5000, 3000, 0, 4000),
+        // Calls so far apart gain nothing by a trial.
+        (200, 5000, 1000, 0, 100),
+        (500, 1000, 1100, 0, 250),
+        (800, 2000, 3000, 0, 400),
+        // It closes after each response, or soon.
+        (10, 0, 10, 12, 0),
+        (1000, 1000, 10, 5, 500),
+        (2000, 2000, 10, 5, 2000),
+        (1000, 1000, 1000, 20, 500),
+    ] {
+        let (pool, mut now) = (Pool::new(true), Instant::now());
+        find_closed(&pool, age * MS, now);
+        let long = (pause * MS * 1000).max(60 * SECOND);
+        let [_, closed] = run(&pool, kept * MS, &mut now, long, pause * MS);
+        assert!(closed <= most, "{age} {kept} {pause}: {closed}");
+        let found = pool.lock().limit;
+        assert_eq!(found, limit * MS, "{age} {kept} {pause}");
+    }
 }
 
 /// A connection that uses the pool when it is closed, as a logger may.
