@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, SET_COOKIE, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, SET_COOKIE, USER_AGENT,
 };
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request};
 
@@ -22,6 +22,8 @@ pub(crate) struct Response {
     pub(crate) retry_after: Option<Arc<str>>,
     /// The `Content-Type` header, but of a response of 2xx.
     pub(crate) content_type: Option<Arc<str>>,
+    /// The content coding that the body still has.
+    pub(crate) coding: Option<&'static str>,
     /// The body, at most one byte longer than `MAX_BODY_SIZE`.
     pub(crate) body: Vec<u8>,
     /// Why the body is not whole, if it is not.
@@ -128,6 +130,7 @@ fn exchange(
         } else {
             header_text(&head.headers, "content-type")
         },
+        coding: coding(&head.headers),
         body,
         max_idle_age: head
             .headers
@@ -145,6 +148,19 @@ fn is_timeout<T>(result: &Result<T, ureq::Error>) -> bool {
 fn header_text(headers: &HeaderMap, name: &str) -> Option<Arc<str>> {
     let value = headers.get(name)?.to_str().ok()?;
     (!value.is_empty()).then(|| value.into())
+}
+
+/// The content coding of a body that ureq has not decoded: where it has, it takes the
+/// header away. A server may send anything, so that only known ones are named.
+fn coding(headers: &HeaderMap) -> Option<&'static str> {
+    const CODINGS: [&str; 8] = [
+        "", "identity", "br", "compress", "deflate", "gzip", "x-gzip", "zstd",
+    ];
+    let value = headers.get(CONTENT_ENCODING)?.as_bytes();
+    let is_value = |coding: &&str| value.eq_ignore_ascii_case(coding.as_bytes());
+    let coding = CODINGS.into_iter().find(is_value);
+    let coding = coding.unwrap_or("an unknown coding");
+    (!matches!(coding, "" | "identity")).then_some(coding)
 }
 
 fn explain(cfg: &Config, error: ureq::Error) -> io::Error {

@@ -1,6 +1,7 @@
 //! The call: validate, send, retry, return.
 
 use std::error::Error as StdError;
+use std::io::{self, ErrorKind};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -210,7 +211,17 @@ fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
             Ok(customer) => return Ok(customer.with_request_id(response.request_id)),
             Err((reason, body)) => {
                 response.body = body;
-                reason.into()
+                match response.coding {
+                    None => reason.into(),
+                    Some(coding) => Box::new(Cause {
+                        kind: ErrorKind::InvalidData,
+                        message: format!(
+                            "the body is encoded by {coding}, though `identity` was asked for"
+                        )
+                        .into(),
+                        source: Some(io::Error::other(reason)),
+                    }),
+                }
             }
         },
     };

@@ -239,6 +239,73 @@ fn bodies_must_be_utf_8() {
 }
 
 #[test]
+fn content_codings_are_named() {
+    let compressed = b"\x1F\x8B\xFF";
+    for (coding, cause) in [
+        ("deflate", "encoded by deflate"),
+        ("Zstd", "encoded by zstd"),
+        ("x-gzip", "encoded by x-gzip"),
+        ("gzip, br", "encoded by an unknown coding"),
+        ("jane", "encoded by an unknown coding"),
+        ("\u{E9}", "encoded by an unknown coding"),
+        ("identity", "the body is not UTF-8"),
+        ("IDENTITY", "the body is not UTF-8"),
+        ("", "the body is not UTF-8"),
+    ] {
+        let headers = [("content-encoding", coding)];
+        let error = respond(200, &headers, compressed).unwrap_err();
+        check_invalid(&error, 200);
+        let shown = format!("{:#}", error.source().unwrap());
+        assert!(shown.contains(cause), "{coding}: {shown}");
+        assert!(!shown.contains("jane"), "{shown}");
+        // Whoever claims it wrongly is read all the same.
+        let body = format!(r#"{{"id":"{ID}"}}"#);
+        assert_eq!(respond(200, &headers, body.as_bytes()).unwrap().id, ID);
+    }
+    let other = respond(200, &[("content-encoding", "utf-8")], br#"{"id":"cus_2"}"#);
+    assert_eq!(
+        format!("{:#}", other.unwrap_err()),
+        "unknown whether applied: the API responded with 200, but not with this customer: \
+         the body is encoded by an unknown coding, though `identity` was asked for: \
+         the body has another id than the one requested"
+    );
+}
+
+#[test]
+fn what_ureq_decodes_is_read() {
+    let body = format!(r#"{{"id":"{ID}"}}"#);
+    let gzip = gzip(body.as_bytes());
+    // Another crate may have enabled ureq's `gzip`.
+    match respond(200, &[("content-encoding", "gzip")], &gzip) {
+        Ok(customer) => assert_eq!(customer.raw_json(), body),
+        Err(error) => {
+            check_invalid(&error, 200);
+            assert_eq!(
+                error.source().unwrap().to_string(),
+                "the body is encoded by gzip, though `identity` was asked for"
+            );
+        }
+    }
+}
+
+/// A gzip file whose only block is stored as it is.
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let crc = content.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+        })
+    });
+    let length = u16::try_from(content.len()).unwrap();
+    let mut file = b"\x1F\x8B\x08\0\0\0\0\0\0\xFF\x01".to_vec();
+    file.extend(length.to_le_bytes());
+    file.extend((!length).to_le_bytes());
+    file.extend(content);
+    file.extend((!crc).to_le_bytes());
+    file.extend(u32::from(length).to_le_bytes());
+    file
+}
+
+#[test]
 fn reads_bodies_up_to_one_mebibyte() {
     let of_length = |n: usize| {
         let head = format!(r#"{{"id":"{ID}","x":""#);
