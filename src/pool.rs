@@ -184,9 +184,9 @@ impl<C> Idle<C> {
 }
 
 /// How long the server keeps an idle connection by its `Keep-Alive` header, and a
-/// second less: the request takes a while to get there.
+/// second less: the request takes a while to get there. Some servers write `;` for `,`.
 pub(crate) fn max_age(keep_alive: &str) -> Option<Duration> {
-    let seconds = keep_alive.split(',').find_map(|parameter| {
+    let seconds = keep_alive.split([',', ';']).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         let is_timeout = name.trim().eq_ignore_ascii_case("timeout");
         is_timeout.then(|| value.trim().parse::<u64>().ok())?

@@ -112,6 +112,8 @@ fn a_server_says_how_long() {
         ("timeout=5", Some(4)),
         ("timeout=5, max=100", Some(4)),
         ("max=100,Timeout = 2", Some(1)),
+        ("timeout=5; max=100", Some(4)),
+        ("max=100;timeout=2", Some(1)),
         ("timeout=1", Some(0)),
         ("timeout=0", Some(0)),
         ("timeout=18446744073709551615", Some(u64::MAX - 1)),
