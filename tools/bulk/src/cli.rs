@@ -107,6 +107,10 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) keep_going: bool,
 
+    /// The first pause after a failure, in milliseconds; tests make it short
+    #[arg(long, hide = true, default_value = "500", value_parser = millis)]
+    pub(crate) first_pause: Duration,
+
     /// Changes customers in production without asking at a terminal
     #[arg(long)]
     pub(crate) yes: bool,
@@ -198,6 +202,10 @@ fn rate(text: &str) -> Result<u32, String> {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     number(text, " of seconds", 3600).map(Duration::from_secs)
+}
+
+fn millis(text: &str) -> Result<Duration, String> {
+    number(text, " of milliseconds", 500).map(Duration::from_millis)
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

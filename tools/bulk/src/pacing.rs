@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 /// a single request, until one succeeds: an outage costs as few lines as can be.
 #[derive(Debug)]
 pub(crate) struct Pacing {
+    /// The shortest pause.
+    first_pause: Duration,
     /// The time between the starts of two requests.
     interval: Duration,
     /// When the next request may start, by the rate.
@@ -70,8 +72,9 @@ pub(crate) enum Verdict {
 
 impl Pacing {
     /// With at most so many requests a second.
-    pub(crate) fn new(rate: Option<u32>) -> Self {
+    pub(crate) fn new(rate: Option<u32>, first_pause: Duration) -> Self {
         Self {
+            first_pause,
             interval: rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate),
             next_at: None,
             resume_at: None,
@@ -134,7 +137,7 @@ impl Pacing {
         let length = if is_current {
             *in_a_row = in_a_row.saturating_add(1);
             self.pauses += 1;
-            backoff(*in_a_row).max(retry_after)
+            backoff(self.first_pause, *in_a_row).max(retry_after)
         } else {
             // Sent before the pause that others have begun: the same failure.
             retry_after
@@ -189,11 +192,11 @@ impl FirstResponses {
     }
 }
 
-/// The pause number `in_a_row`, counted from 1: 0.5 s, doubled each time up to
-/// 30 s. Eight of them are a minute and a half: a restart of a server is over.
-fn backoff(in_a_row: u32) -> Duration {
+/// The pause number `in_a_row`, counted from 1: the first one, doubled each time up
+/// to 60 times. From 0.5 s on, eight are a minute and a half: a server has restarted.
+fn backoff(first: Duration, in_a_row: u32) -> Duration {
     let doublings = in_a_row.saturating_sub(1).min(6);
-    Duration::from_millis(500 << doublings).min(Duration::from_secs(30))
+    first * (1 << doublings).min(60)
 }
 
 /// How many pauses in a row without a success a run sits out.
@@ -262,6 +265,7 @@ mod tests {
         }
     }
 
+    const FIRST_PAUSE: Duration = Duration::from_millis(500);
     const FAILED: Signal = Signal::Failed { retry_after: None };
     const THROTTLED: Signal = Signal::Throttled { retry_after: None };
 
@@ -272,7 +276,7 @@ mod tests {
 
     #[test]
     fn nothing_waits_while_all_is_well() {
-        let mut pacing = Pacing::new(None);
+        let mut pacing = Pacing::new(None, FIRST_PAUSE);
         let now = Instant::now();
         for _ in 0..100 {
             let permit = permit(&pacing.turn(now));
@@ -282,7 +286,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_the_ninth_failure_stops() {
-        let mut pacing = Pacing::new(None);
+        let mut pacing = Pacing::new(None, FIRST_PAUSE);
         let mut clock = Clock::new();
         let mut pauses = Vec::new();
         for _ in 0..8 {
@@ -301,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_success_starts_the_count_again() {
-        let mut pacing = Pacing::new(None);
+        let mut pacing = Pacing::new(None, FIRST_PAUSE);
         let mut clock = Clock::new();
         for _ in 0..20 {
             for _ in 0..8 {
@@ -318,7 +322,7 @@ mod tests {
 
     #[test]
     fn failures_between_two_pauses_count_once() {
-        let mut pacing = Pacing::new(None);
+        let mut pacing = Pacing::new(None, FIRST_PAUSE);
         let mut clock = Clock::new();
         let permits: Vec<_> = (0..64).map(|_| permit(&pacing.turn(clock.now))).collect();
         for (index, permit) in permits.into_iter().enumerate() {
@@ -335,7 +339,7 @@ mod tests {
     #[test]
     fn one_request_is_sent_after_a_pause() {
         for signal in [FAILED, THROTTLED] {
-            let mut pacing = Pacing::new(None);
+            let mut pacing = Pacing::new(None, FIRST_PAUSE);
             let mut clock = Clock::new();
             let first = clock.sit_out(&mut pacing);
             pause(&pacing.note(first, signal, clock.now));
@@ -351,7 +355,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_obeyed() {
-        let mut pacing = Pacing::new(None);
+        let mut pacing = Pacing::new(None, FIRST_PAUSE);
         let mut clock = Clock::new();
         let [first, second, third] = [(); 3].map(|()| permit(&pacing.turn(clock.now)));
         assert_eq!(pause(&pacing.note(first, failed(3), clock.now)), 3000);
@@ -372,7 +376,7 @@ mod tests {
     #[test]
     fn a_wish_for_more_than_an_hour_stops() {
         for seconds in [3601, u64::MAX] {
-            let mut pacing = Pacing::new(None);
+            let mut pacing = Pacing::new(None, FIRST_PAUSE);
             let now = Instant::now();
             let permit = permit(&pacing.turn(now));
             let verdict = pacing.note(permit, failed(seconds), now);
@@ -383,7 +387,7 @@ mod tests {
 
     #[test]
     fn throttling_slows_down_and_never_stops() {
-        let mut pacing = Pacing::new(None);
+        let mut pacing = Pacing::new(None, FIRST_PAUSE);
         let mut clock = Clock::new();
         // Seven failures do not make 429 the eighth.
         for _ in 0..7 {
@@ -406,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_rate_spaces_requests() {
-        let mut pacing = Pacing::new(Some(50));
+        let mut pacing = Pacing::new(Some(50), FIRST_PAUSE);
         let mut clock = Clock::new();
         for number in 0..500 {
             let permit = clock.sit_out(&mut pacing);
@@ -421,7 +425,7 @@ mod tests {
 
     #[test]
     fn late_news_of_before_a_pause_does_not_end_the_wait() {
-        let mut pacing = Pacing::new(None);
+        let mut pacing = Pacing::new(None, FIRST_PAUSE);
         let mut clock = Clock::new();
         let [first, late] = [(); 2].map(|()| permit(&pacing.turn(clock.now)));
         pause(&pacing.note(first, failed(10), clock.now));

@@ -90,7 +90,7 @@ impl Run {
             progress,
             state: Mutex::new(State {
                 queue: Queue::default(),
-                pacing: Pacing::new(options.rate),
+                pacing: Pacing::new(options.rate, options.first_pause),
                 first_responses: FirstResponses::new(options.keep_going),
                 output: Some(output),
                 earlier: None,

@@ -338,6 +338,9 @@ impl Random {
     }
 }
 
+/// For servers that fail so often that the pauses would take long.
+pub const SHORT_PAUSES: [&str; 2] = ["--first-pause", "1"];
+
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_paywithsoap-bulk");
 
 const COLUMNS: [&str; 5] = ["id", "email", "first_name", "last_name", "phone_number"];

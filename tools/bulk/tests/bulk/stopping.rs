@@ -12,38 +12,17 @@ use crate::bench::{Bench, lines, stderr_text};
 
 #[test]
 fn an_interrupt_finishes_the_lines_under_way() {
-    for signal in ["INT", "TERM", "HUP"] {
-        let bench = Bench::new(&format!("interrupt_{signal}"));
-        let input = lines(2000, 2000, 3);
-        bench.write_input(&input);
-        // Line 1 is under way when those after it are long finished.
-        bench.server.fail_next(Fault::Delay(Duration::from_secs(1)));
-        let child = start(&bench);
-        bench.wait_for_requests(5);
-        send(&child, signal);
-        // As timeout and npm deliver it: to the process, and to its group.
-        thread::sleep(Duration::from_millis(20));
-        send(&child, signal);
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(3), "{output:?}");
-        let stderr = stderr_text(&output);
-        assert!(stderr.starts_with("stopping: "), "{stderr}");
-        let end = format!(
-            "\nstopped: interrupted\nto send what is left:{}",
-            bench.hint("")
-        );
-        assert!(stderr.ends_with(&end), "{stderr}");
+    stop_and_resume("INT");
+}
 
-        // Each request that was sent has its result, and none is sent twice.
-        let sent = bench.server.requests().len();
-        assert!(sent < input.len());
-        let outcomes = bench.outcomes();
-        assert_eq!(outcomes.len(), sent);
-        assert!(outcomes.iter().all(|outcome| outcome == "applied"));
-        bench.expect(0, &bench.resume_args());
-        assert_eq!(bench.server.requests().len(), input.len());
-        bench.assert_all_applied(&input);
-    }
+#[test]
+fn a_request_to_terminate_does_so_too() {
+    stop_and_resume("TERM");
+}
+
+#[test]
+fn a_terminal_that_closes_does_so_too() {
+    stop_and_resume("HUP");
 }
 
 #[test]
@@ -116,6 +95,40 @@ fn an_interrupt_does_not_wait_for_input() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert_eq!(bench.outcomes(), ["applied"]);
+}
+
+#[track_caller]
+fn stop_and_resume(signal: &str) {
+    let bench = Bench::new(&format!("interrupt_{signal}"));
+    let input = lines(2000, 2000, 3);
+    bench.write_input(&input);
+    // Line 1 is under way when those after it are long finished.
+    bench.server.fail_next(Fault::Delay(Duration::from_secs(1)));
+    let child = start(&bench);
+    bench.wait_for_requests(5);
+    send(&child, signal);
+    // As timeout and npm deliver it: to the process, and to its group.
+    thread::sleep(Duration::from_millis(20));
+    send(&child, signal);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let stderr = stderr_text(&output);
+    assert!(stderr.starts_with("stopping: "), "{stderr}");
+    let end = format!(
+        "\nstopped: interrupted\nto send what is left:{}",
+        bench.hint("")
+    );
+    assert!(stderr.ends_with(&end), "{stderr}");
+
+    // Each request that was sent has its result, and none is sent twice.
+    let sent = bench.server.requests().len();
+    assert!(sent < input.len());
+    let outcomes = bench.outcomes();
+    assert_eq!(outcomes.len(), sent);
+    assert!(outcomes.iter().all(|outcome| outcome == "applied"));
+    bench.expect(0, &bench.resume_args());
+    assert_eq!(bench.server.requests().len(), input.len());
+    bench.assert_all_applied(&input);
 }
 
 fn start(bench: &Bench) -> Child {
