@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -324,6 +326,22 @@ pub fn respond(status: u16, retry_after: Option<&str>) -> Fault {
         Some(value) => fault.header("retry-after", value),
         None => fault,
     }
+}
+
+/// The URL of a proxy that opens no connection, but responds with this status.
+pub fn refusing_proxy(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // Closed with something unread, it would be reset.
+            let head = stream.read(&mut [0; 4096]);
+            let response = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+            let _ = head.and_then(|_| stream.write_all(response.as_bytes()));
+            let _ = io::copy(&mut stream, &mut io::sink());
+        }
+    });
+    url
 }
 
 /// xorshift64*: the same numbers for the same seed.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use paywithsoap::testing::Fault;
 use serde_json::json;
 
-use crate::bench::{Bench, SHORT_PAUSES, lines, respond, stderr_text};
+use crate::bench::{Bench, SHORT_PAUSES, lines, records, refusing_proxy, respond, stderr_text};
 
 #[test]
 fn too_many_requests_make_all_threads_wait() {
@@ -58,6 +58,90 @@ fn a_wrong_key_stops_the_run() {
     );
     assert!(!stderr.contains("another-key"));
     assert!(bench.server.requests().len() <= 4);
+}
+
+#[test]
+fn equal_refusals_at_the_start_stop_the_run() {
+    let options = [&SHORT_PAUSES[..], &["--threads", "1"]].concat();
+    for (status, advice) in [
+        (402, "is the account in order?"),
+        (403, "may this key change customers?"),
+        (404, "are URL, key and ids of one environment?"),
+        (405, "is the URL the API's?"),
+    ] {
+        let bench = Bench::new(&format!("equal_refusals_{status}"));
+        let input = lines(30, 30, 1);
+        bench.write_input(&input);
+        let refuse = || {
+            (0..12).for_each(|_| bench.server.fail_next(respond(status, None)));
+            // What passes is none of them.
+            bench.server.fail_next(respond(429, None));
+            (12..25).for_each(|_| bench.server.fail_next(respond(status, None)));
+        };
+        refuse();
+        let args = [&bench.results_args()[..], &options].concat();
+        let stderr = stderr_text(&bench.expect(3, &args));
+        let end = format!(
+            "\nstopped: the first 25 responses were all {status}: {advice} (--keep-going goes on)\n"
+        );
+        assert!(stderr.contains(&end), "{stderr}");
+        assert_eq!(bench.outcomes(), ["not_applied"; 25]);
+
+        refuse();
+        let args = [&bench.resume_args()[..], &options, &["--keep-going"]].concat();
+        bench.expect(1, &args);
+        let applied = bench.outcomes();
+        assert_eq!(applied[..25], ["not_applied"; 25]);
+        assert_eq!(applied[25..], ["applied"; 5]);
+    }
+}
+
+#[test]
+fn other_responses_at_the_start_let_the_run_go_on() {
+    for (name, other) in [
+        ("success", Fault::Delay(Duration::ZERO)),
+        ("another_refusal", respond(403, None)),
+        ("a_rejected_patch", respond(422, None)),
+    ] {
+        let bench = Bench::new(&format!("goes_on_after_{name}"));
+        bench.write_input(&lines(60, 60, 1));
+        // As late as it can come; what follows is no start any more.
+        (0..24).for_each(|_| bench.server.fail_next(respond(404, None)));
+        bench.server.fail_next(other);
+        (0..30).for_each(|_| bench.server.fail_next(respond(404, None)));
+        bench.expect(1, &["--threads", "1"]);
+        assert_eq!(bench.server.requests().len(), 60, "{name}");
+    }
+}
+
+#[test]
+fn a_proxy_that_refuses_stops_the_run() {
+    let bench = Bench::new("a_proxy_that_refuses");
+    bench.write_input(&lines(50, 50, 9));
+    for (status, words) in [
+        (
+            "407 Proxy Authentication Required",
+            "responded to CONNECT with 407",
+        ),
+        ("403 Forbidden", "responded to CONNECT with 403"),
+    ] {
+        let output = bench
+            .command()
+            .env("SOAP_API_URL", "https://api.example")
+            .env("https_proxy", refusing_proxy(status))
+            .args(["--threads", "1"])
+            .arg(&bench.input)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        assert_eq!(records(&output.stdout).len(), 1);
+        let stderr = stderr_text(&output);
+        let stopped = stderr.split_once("\nstopped: the API was not reached: ");
+        assert!(
+            stopped.is_some_and(|(_, why)| why.contains(words)),
+            "{stderr}"
+        );
+    }
 }
 
 /// The pause of all threads, and what it is for.
