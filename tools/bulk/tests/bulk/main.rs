@@ -7,6 +7,7 @@ mod bench;
 mod cli;
 mod columns;
 mod conversions;
+mod failures;
 mod files;
 mod input;
 mod killed;
