@@ -101,14 +101,19 @@ fn start(options: &Options) -> Result<ExitCode, String> {
         .filter(|path| fs::metadata(path).is_ok_and(|file| file.is_file()))
         .and_then(|path| lines::count(File::open(path).ok()?).ok())
         .map(|lines| lines.saturating_sub(u64::from(format == Format::Csv)));
-    if !announce(options, cfg.base_url(), total) {
-        // Leaves no file of failures.
-        return output.close(None).and(Err("nothing was sent".to_owned()));
-    }
     let results_path = options
         .results_path()
         .unwrap_or(Path::new("standard output"));
-    output.results.begin().map_err(at(results_path))?;
+    let begun = if announce(options, cfg.base_url(), total) {
+        output.results.begin().map_err(at(results_path))
+    } else {
+        Err("nothing was sent".to_owned())
+    };
+    if let Err(message) = begun {
+        // Leaves no file of failures.
+        let _ = output.close(None);
+        return Err(message);
+    }
 
     let started = Instant::now();
     let api = match &server {

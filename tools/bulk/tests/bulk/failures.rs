@@ -136,6 +136,23 @@ fn a_file_of_failures_that_exists_is_refused() {
     assert_eq!(fs::read_to_string(&failures).unwrap(), "precious");
 }
 
+/// So that the next run can have it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_that_does_not_start_leaves_no_file_of_failures() {
+    let bench = Bench::new("failures_of_no_run");
+    bench.write_input(&[json!({"id": "cus_a", "email": "a"})]);
+    let failures = bench.folder.join("failed.jsonl");
+    run(
+        &bench,
+        &bench.input,
+        &["--results", "/dev/full"],
+        Some(&failures),
+        2,
+    );
+    assert!(!failures.exists());
+}
+
 #[test]
 #[cfg(unix)]
 fn a_file_of_failures_is_private() {
