@@ -1,5 +1,6 @@
 //! One HTTP exchange: a request is sent, and a response comes back or not.
 
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::failure::{self, Step};
+use crate::failure::{self, Cause, Step};
 use crate::pool;
 
 /// A response whose head came whole.
@@ -74,8 +75,12 @@ pub(crate) fn send(
             // What is cached of the name may be what led nowhere.
             process.resolver.invalidate();
         }
+        let mut cause = explain(cfg, error);
+        if trace.sent && !trace.received {
+            cause = explain_size(cfg.head_size(), cause);
+        }
         Failure {
-            cause: explain(cfg, error),
+            cause,
             sent: trace.sent,
         }
     });
@@ -168,6 +173,25 @@ fn explain(cfg: &Config, error: ureq::Error) -> io::Error {
     failure::into_io(route.explain(Step::Exchange, false, error))
 }
 
+/// Names the size of a request to which a connection ended without a response, where
+/// that may be why: uWSGI takes 4 KiB, and says nothing.
+fn explain_size(size: usize, cause: io::Error) -> io::Error {
+    let kind = cause.kind();
+    if size <= 4096 || !matches!(kind, BrokenPipe | ConnectionReset | UnexpectedEof) {
+        return cause;
+    }
+    let message = format!(
+        "key and headers take {} KiB, and some servers end the connection where they take over 4",
+        size.div_ceil(1024)
+    );
+    Cause {
+        kind,
+        message: message.into(),
+        source: Some(cause),
+    }
+    .into()
+}
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// So that no server compresses what only a feature of ureq could read.
@@ -198,7 +222,7 @@ mod tests {
         let failure = fail(&server, Fault::Reset);
         assert!(failure.sent);
         let cause = failure.cause;
-        assert_eq!(cause.kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(cause.kind(), ConnectionReset);
         assert!(cause.raw_os_error().is_some(), "{cause:?}");
     }
 

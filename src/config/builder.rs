@@ -538,10 +538,7 @@ pub(super) fn check_header(name: &str, value: &str) -> Result<Header, Violation>
 }
 
 pub(super) fn check_size(headers: &[Header]) -> Result<(), Violation> {
-    let sizes = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len());
-    if sizes.sum::<usize>() > MAX_HEADER_SIZE {
+    if super::size(headers) > MAX_HEADER_SIZE {
         return Err(Violation::new(
             "header",
             "must be set for at most 8192 bytes of names and values in all",

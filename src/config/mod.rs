@@ -233,12 +233,25 @@ impl Config {
         &self.headers
     }
 
+    /// How many bytes key and headers have in a request.
+    pub(crate) fn head_size(&self) -> usize {
+        self.settings.authorization.len() + size(&self.headers)
+    }
+
     /// What must not show in any message: the key and the value of every header.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let values = self.headers.iter();
         let values = values.filter_map(|(_, value)| value.to_str().ok());
         [self.settings.api_key.as_str()].into_iter().chain(values)
     }
+}
+
+/// How many bytes names and values have together.
+fn size(headers: &[Header]) -> usize {
+    let sizes = headers.iter();
+    sizes
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
 }
 
 impl fmt::Debug for Config {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
 
-use paywithsoap::Outcome::NotApplied;
+use paywithsoap::Outcome::{NotApplied, Unknown};
 use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{Config, ConfigBuilder, Error, update_customer};
 
@@ -295,6 +295,40 @@ fn sends_headers_of_the_maximum_size() {
     });
     let result = common::call(&many.build().unwrap());
     assert!(result.is_ok(), "{result:?}");
+}
+
+#[test]
+fn a_long_head_may_be_why_a_server_disconnects() {
+    use Fault::{CloseAfterReading, Raw, Reset, Stall};
+
+    let server = TestServer::start().unwrap();
+    for (key, value, fault, size) in [
+        // `Bearer ` and `x-a` make it 4097.
+        (87, 4000, CloseAfterReading, Some("5")),
+        (86, 4000, CloseAfterReading, None),
+        (8192, 8000, Reset, Some("16")),
+        (5000, 0, Raw(b"HTTP/1.1 20".into()), None),
+        (5000, 0, Stall, None),
+    ] {
+        let is_stalled = matches!(fault, Stall);
+        server.fail_next(fault);
+        let cfg = server.config().api_key("k".repeat(key)).max_retries(0);
+        let cfg = cfg.header("x-a", "v".repeat(value));
+        let timeout = if is_stalled {
+            common::SHORT
+        } else {
+            common::LONG
+        };
+        let error = common::call(&cfg.timeout(timeout).build().unwrap()).unwrap_err();
+        assert_eq!(error.outcome(), Unknown);
+        let shown = format!("{error:#}");
+        let named =
+            size.map(|size| format!(": key and headers take {size} KiB, and some servers "));
+        match named {
+            Some(named) => assert!(shown.contains(&named), "{shown}"),
+            None => assert!(!shown.contains("KiB"), "{shown}"),
+        }
+    }
 }
 
 #[test]
