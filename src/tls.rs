@@ -10,7 +10,7 @@
 //! So none of them changes what a build with another does.
 
 use std::env;
-use std::fs;
+use std::fs::{self, DirEntry};
 
 pub(crate) use self::backend::{Connector, Roots, configure, roots, roots_from_file};
 use crate::format::Rule;
@@ -140,13 +140,24 @@ pub(crate) fn check_system_roots(asked: bool) -> Result<(), Rule> {
         return Err("must be false without the feature `platform-verifier` \
                     (native-tls trusts the system's roots where it is the backend)");
     }
-    let is_file = |path| fs::metadata(path).is_ok_and(|file| file.is_file());
     // Windows and Apple's systems read no files.
-    if (asked || IS_NATIVE)
-        && cfg!(not(any(windows, target_vendor = "apple")))
-        && env::var_os("SSL_CERT_FILE").is_some_and(|path| !path.is_empty() && !is_file(path))
-    {
-        return Err("needs SSL_CERT_FILE, where it is set, to name a regular file");
+    if (asked || IS_NATIVE) && cfg!(not(any(windows, target_vendor = "apple"))) {
+        let [file, dirs] = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(env::var_os);
+        let is_file = |file| fs::metadata(file).is_ok_and(|file| file.is_file());
+        let dirs = dirs.unwrap_or_default();
+        let entries = env::split_paths(&dirs).filter_map(|dir| fs::read_dir(dir).ok());
+        // OpenSSL opens what has the name of a hash, when it meets a certificate.
+        let may_block = |entry: DirEntry| {
+            fs::metadata(entry.path()).is_ok_and(|entry| !entry.is_file() && !entry.is_dir())
+        };
+        if file.is_some_and(|file| !file.is_empty() && !is_file(file))
+            || entries.flatten().flatten().any(may_block)
+        {
+            return Err(
+                "needs SSL_CERT_FILE, where it is set, to name a regular file, \
+                        and SSL_CERT_DIR folders without FIFOs and devices",
+            );
+        }
     }
     Ok(())
 }

@@ -637,19 +637,12 @@ mod with_tls {
     #[cfg(unix)]
     fn never_waits_for_a_roots_file() {
         use std::os::unix::fs::{PermissionsExt, symlink};
-        use std::process::Command;
 
         let no_file = "SOAP_API_CA must be the path of a PEM file: this is no regular file";
         let unreadable = "SOAP_API_CA must be the path of a PEM file: the file cannot be read";
         let folder = Folder::new("fifo");
         let fifo = folder.0.join("fifo");
-        assert!(
-            Command::new("mkfifo")
-                .arg(&fifo)
-                .status()
-                .unwrap()
-                .success()
-        );
+        mkfifo(&fifo);
         assert_eq!(with_roots("from_env", &fifo), no_file);
         assert_eq!(with_roots("from_env", Path::new("/dev/null")), no_file);
         assert_eq!(
@@ -670,6 +663,62 @@ mod with_tls {
         let readable = fs::read(&secret).is_ok();
         let expected = if readable { READ } else { unreadable };
         assert_eq!(with_roots("from_env", &secret), expected);
+    }
+
+    #[cfg(unix)]
+    fn mkfifo(path: &Path) {
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.unwrap().success());
+    }
+
+    #[test]
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    fn never_waits_for_the_systems_roots() {
+        const RULE: &str = "system_roots needs SSL_CERT_FILE, where it is set, to name a regular \
+                            file, and SSL_CERT_DIR folders without FIFOs and devices";
+        const NONE: &str = "system_roots needs CA certificates on this system, and finds none: \
+                            install the package ca-certificates, or see SSL_CERT_FILE and \
+                            SSL_CERT_DIR";
+        const BUILT: &str = "https://api-sandbox.paywithsoap.com direct";
+
+        let folder = Folder::new("system-roots");
+        let dir = |name: &str| {
+            let path = folder.0.join(name);
+            fs::create_dir(&path).unwrap();
+            path
+        };
+        let (empty, with_fifo) = (dir("empty"), dir("with-fifo"));
+        // As OpenSSL looks for an issuer.
+        let fifo = with_fifo.join("0a1b2c3d.0");
+        mkfifo(&fifo);
+        let roots = folder.file("roots.pem", crate::common::tls::root());
+        let no_roots = folder.file("no-roots.pem", "");
+        let both = env::join_paths([&empty, &with_fifo]).unwrap();
+        let is_native = cfg!(all(feature = "native-tls", not(feature = "rustls")));
+        for (file, dir, rule) in [
+            (roots.as_os_str(), empty.as_os_str(), None),
+            ("".as_ref(), folder.0.as_os_str(), None),
+            (fifo.as_os_str(), "".as_ref(), Some(RULE)),
+            ("/dev/zero".as_ref(), "".as_ref(), Some(RULE)),
+            (empty.as_os_str(), "".as_ref(), Some(RULE)),
+            (empty.join("none").as_os_str(), "".as_ref(), Some(RULE)),
+            (roots.as_os_str(), with_fifo.as_os_str(), Some(RULE)),
+            (roots.as_os_str(), &both, Some(RULE)),
+            // OpenSSL does not mind.
+            (
+                no_roots.as_os_str(),
+                empty.as_os_str(),
+                (!is_native).then_some(NONE),
+            ),
+        ] {
+            let built = in_child(
+                "system_roots",
+                &[("SSL_CERT_FILE", file), ("SSL_CERT_DIR", dir)],
+            );
+            let is_read = is_native || cfg!(feature = "platform-verifier");
+            let expected = rule.filter(|_| is_read).unwrap_or(BUILT);
+            assert_eq!(built, expected, "{} {}", file.display(), dir.display());
+        }
     }
 
     #[test]
@@ -903,6 +952,10 @@ fn child() {
         Ok("production") => Config::production("key"),
         Ok("no_proxy") => Config::builder("key").no_proxy().build(),
         Ok("proxy") => Config::builder("key").proxy("http://proxy.example").build(),
+        Ok("system_roots") => Config::builder("key")
+            .no_proxy()
+            .system_roots(cfg!(feature = "platform-verifier"))
+            .build(),
         // Whoever runs the ignored tests by hand.
         _ => return,
     };

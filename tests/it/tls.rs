@@ -35,7 +35,7 @@ mod with_tls {
     use std::sync::{Arc, Mutex};
     use std::{env, fs, thread};
 
-    use paywithsoap::{Config, ErrorKind};
+    use paywithsoap::ErrorKind;
     use rcgen::{
         BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, date_time_ymd,
     };
@@ -514,20 +514,6 @@ mod with_tls {
         let both = format!("{}{}", tls::authority("Another CA").pem(), tls::root());
         let cfg = tls::config(addr).root_certificates(both).build().unwrap();
         assert_eq!(End::of(&call(&cfg)), End::Applied);
-    }
-
-    #[test]
-    fn system_roots_need_the_platform_verifier() {
-        let built = Config::builder("key").no_proxy().system_roots(true).build();
-        if cfg!(feature = "platform-verifier") {
-            built.unwrap();
-        } else {
-            assert_eq!(
-                built.unwrap_err().to_string(),
-                "not applied: system_roots must be false without the feature `platform-verifier` \
-                 (native-tls trusts the system's roots where it is the backend)"
-            );
-        }
     }
 
     /// What the system trusts, the environment of a child process says.
