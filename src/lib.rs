@@ -247,11 +247,19 @@
 //! # TLS
 //!
 //! TLS is version 1.2 or newer, without early data. The feature `rustls`, on by
-//! default, trusts Mozilla's roots, which are compiled in; `native-tls` uses the
-//! system's library and its roots. [`root_certificates`](ConfigBuilder::root_certificates)
-//! takes a PEM file to trust instead of any other roots, and the environment variable
-//! `SOAP_API_CA` the absolute path of one. rustls with the built-in roots does not check
-//! whether a certificate was revoked.
+//! default, trusts Mozilla's roots, which are compiled in. Without it, `native-tls`
+//! uses the system's library and its roots.
+//! [`root_certificates`](ConfigBuilder::root_certificates) takes a PEM file to trust
+//! instead of any other roots, and the environment variable `SOAP_API_CA` the absolute
+//! path of one. To trust one more CA beside the usual ones, put both into one file:
+//!
+//! ```text
+//! cat /etc/ssl/certs/ca-certificates.crt company-ca.pem >roots.pem
+//! ```
+//!
+//! On Linux, `native-tls` and [`system_roots(true)`](ConfigBuilder::system_roots) trust
+//! what `SSL_CERT_FILE` and `SSL_CERT_DIR` name. Neither backend checks there whether a
+//! certificate was revoked, and rustls with the built-in roots does so nowhere.
 //!
 //! ```no_run
 //! use paywithsoap::Config;

@@ -379,8 +379,9 @@ impl ConfigBuilder {
 
     /// Checks the settings, and makes them ready. Opens no connection.
     ///
-    /// With `native-tls` and an `https` URL this loads the system's certificates,
-    /// which takes OpenSSL some 50 ms, so that no call has to.
+    /// With an `https` URL and the system's roots, those of `native-tls` or of
+    /// [`system_roots`](Self::system_roots), this loads them, so that no call has to:
+    /// OpenSSL takes some 50 ms.
     ///
     /// # Errors
     ///
