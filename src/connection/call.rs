@@ -19,8 +19,8 @@ pub(super) struct State {
     limit: Limit,
     /// Whether the request was written to a connection of an earlier call.
     reused: bool,
-    /// Whether a read at the limit has been made.
-    read_last: bool,
+    /// When reads after the limit began.
+    late_since: Option<Instant>,
     pub(super) top: Top,
     pub(super) removes_cookies: bool,
 }
@@ -84,7 +84,7 @@ impl Call {
         state.progress = Progress::Buffered;
         state.limit = Limit(deadline, "the timeout has passed");
         state.reused = false;
-        state.read_last = false;
+        state.late_since = None;
         if state.top != Top::Closed {
             state.top = Top::Kept;
         }
@@ -126,12 +126,12 @@ impl Call {
         Ok(remaining)
     }
 
-    /// Whether to read once more at the limit what has arrived of the response by then.
-    /// Only once, or a server could hold the call by a response that has no end.
-    pub(super) fn starts_last_read(&self) -> bool {
+    /// Whether to read once more, after the limit, what has arrived of the response by
+    /// then. Not for long: a response without an end would hold the call.
+    pub(super) fn starts_late_read(&self) -> bool {
         let mut state = self.lock();
         matches!(state.progress, Progress::Sent | Progress::Received)
-            && !mem::replace(&mut state.read_last, true)
+            && state.late_since.get_or_insert_with(Instant::now).elapsed() < LATE_READS
     }
 
     /// Whether the request is still buffered.
@@ -233,6 +233,9 @@ impl Drop for UnderWay<'_> {
         self.0.lock().progress = Progress::Ended;
     }
 }
+
+/// How long what has arrived is read after the limit: 1 MiB takes about 1 ms.
+const LATE_READS: Duration = Duration::from_millis(30);
 
 #[cfg(test)]
 #[path = "call_tests.rs"]

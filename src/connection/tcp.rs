@@ -141,7 +141,7 @@ impl TcpTransport {
         loop {
             let remaining = match self.call.remaining() {
                 // The process may have been stopped, and the response be there.
-                Err(error) if self.call.starts_last_read() => {
+                Err(error) if self.call.starts_late_read() => {
                     return read_arrived(&mut self.stream, buffer).or(Err(error));
                 }
                 remaining => remaining?,

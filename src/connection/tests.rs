@@ -3,10 +3,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
+use socket2::SockRef;
 use ureq::http::Request;
 
 use super::*;
-use crate::config::Config;
+use crate::config::{Config, ConfigBuilder};
 use crate::testing::TestServer;
 
 const SOON: Duration = Duration::from_millis(50);
@@ -86,6 +87,46 @@ fn bodies_are_unreadable_after_their_call() {
     let error = response.unwrap().body_mut().read_to_vec().unwrap_err();
     assert!(outside(&error), "{error}");
     assert!(!connection.is_reusable());
+}
+
+/// Reads a long body after the limit, as a process does that was stopped until then.
+fn read_late<S: Read + Write>(
+    cfg: &ConfigBuilder,
+    scheme: &str,
+    serve: impl FnOnce(TcpStream) -> S + Send + 'static,
+) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let base_url = format!("{scheme}://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let stream = listener.accept().unwrap().0;
+        // The connection is closed once all of it has arrived.
+        let linger = Some(Duration::from_secs(20));
+        SockRef::from(&stream).set_linger(linger).unwrap();
+        let mut stream = serve(stream);
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            request.extend(byte);
+        }
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 50000\r\n\r\n";
+        let response = [head, &" ".repeat(50_000)].concat();
+        stream.write_all(response.as_bytes()).unwrap();
+    });
+    let cfg = cfg.clone().base_url(&base_url).no_proxy().build().unwrap();
+    let connection = open(&cfg);
+    let (read, _) = connection.call(None, |agent| {
+        let mut response = agent.run(request(&base_url)).unwrap();
+        server.join().unwrap();
+        let read = || response.body_mut().read_to_vec();
+        connection.with_timeout(Duration::ZERO, "late", read)
+    });
+    assert_eq!(read.unwrap(), [b' '].repeat(50_000));
+}
+
+#[test]
+fn a_long_body_is_read_after_the_limit() {
+    read_late(&Config::builder("key"), "http", |stream| stream);
 }
 
 #[test]
@@ -192,6 +233,10 @@ fn address_that_connected_is_tried_first() {
 mod with_tls {
     use std::net::Shutdown;
 
+    use rustls::crypto::ring;
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(20);
@@ -232,5 +277,22 @@ mod with_tls {
         );
         assert!(read.contains("\r\nProxy-Authorization: Basic "), "{read}");
         assert!(read.ends_with("\r\n\r\n"), "{read}");
+    }
+
+    #[test]
+    fn a_long_body_is_read_after_the_limit() {
+        // Where the crate's features bring no provider.
+        let _ = ring::default_provider().install_default();
+        let server = rcgen::generate_simple_self_signed(["127.0.0.1".into()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(server.signing_key.serialize_der());
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![server.cert.der().clone()], key.into())
+            .unwrap();
+        let cfg = Config::builder("key").root_certificates(server.cert.pem());
+        read_late(&cfg, "https", |stream| {
+            let tls = ServerConnection::new(Arc::new(config)).unwrap();
+            StreamOwned::new(tls, stream)
+        });
     }
 }
