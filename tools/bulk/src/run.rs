@@ -341,8 +341,10 @@ impl Run {
             Some(error) if error.status() == Some(401) => {
                 self.stop_with(state, format!("{}: check the key", reason()));
             }
-            // Nothing that passes, a bad certificate say.
-            Some(error) if is_unreachable(error) && !error.is_transient() => {
+            // What does not pass: a certificate, a proxy.
+            Some(error)
+                if matches!(error.kind(), ErrorKind::Transport(_)) && !error.is_transient() =>
+            {
                 self.stop_with(state, reason());
             }
             _ => {}
@@ -459,10 +461,6 @@ fn signal(error: &Error) -> Signal {
         Some(400..=499) if !error.is_transient() => Signal::Success,
         _ => Signal::Failed { retry_after },
     }
-}
-
-fn is_unreachable(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Transport(_)) && error.outcome() == CallOutcome::NotApplied
 }
 
 /// How many lines may be under way or wait for an earlier one: what a kill

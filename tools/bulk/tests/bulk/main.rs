@@ -15,4 +15,5 @@ mod pacing;
 mod rehearsal;
 mod resume;
 mod stopping;
+mod tls;
 mod writers;
