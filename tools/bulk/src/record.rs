@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use paywithsoap::{Customer, Error, ErrorKind, Outcome as CallOutcome};
+use paywithsoap::{Customer, Error, Outcome as CallOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -172,6 +172,7 @@ impl LineResult {
             CallOutcome::NotApplied => (Outcome::NotApplied, format!("{:#}", error.reason())),
             CallOutcome::Unknown => (Outcome::Unknown, String::new()),
         };
+        // Without personal data: of the server's words it holds those that have none.
         let message = format!("{error:#}");
         let written = Written {
             checksum: Some(checksum),
@@ -182,7 +183,7 @@ impl LineResult {
         }
         .finish();
         Self {
-            problem: Some(format!("{}: {}", error.outcome(), shown(error))),
+            problem: Some(message),
             reason,
             ..written
         }
@@ -316,15 +317,6 @@ pub(crate) fn may_be_torn(end: &[u8]) -> bool {
     [HEADER_START, RECORD_START]
         .into_iter()
         .any(|start| end.iter().zip(start).all(|(a, b)| a == b))
-}
-
-/// What a failed call says of the API, in words that hold no personal data: not
-/// those of the server, which may quote what it was sent.
-pub(crate) fn shown(error: &Error) -> String {
-    match error.kind() {
-        ErrorKind::Api(response) => format!("the API responded with {}", response.status()),
-        _ => format!("{:#}", error.reason()),
-    }
 }
 
 /// What is wrong, in words that are the same for all lines of the kind.

@@ -18,7 +18,7 @@ use crate::output::Output;
 use crate::pacing::{FirstResponses, MAX_PAUSES, Pacing, Permit, Signal, Turn, Verdict};
 use crate::progress::Progress;
 use crate::queue::{Done, Job, Queue};
-use crate::record::{LineResult, Outcome, shown};
+use crate::record::{LineResult, Outcome};
 use crate::summary::{Counts, Problems};
 
 /// What the threads share.
@@ -315,7 +315,7 @@ impl Run {
 
     /// Draws the conclusions from what became of a request.
     fn note(&self, state: &mut State, permit: Permit, signal: Signal, error: Option<&Error>) {
-        let reason = || error.map(shown).unwrap_or_default();
+        let reason = || error.map_or(String::new(), |error| format!("{:#}", error.reason()));
         match state.pacing.note(permit, signal, Instant::now()) {
             Verdict::Continue => {}
             Verdict::Resume => {

@@ -498,7 +498,10 @@ fn standard_error_holds_no_personal_data() {
         assert!(!stderr.contains(secret), "{stderr}");
     }
     assert!(
-        stderr.starts_with("line 2: not applied: the API responded with 422\n"),
+        stderr.starts_with(
+            "line 2: not applied: the API responded with 422: [..] has [..] and [..] already\n\
+             line 3: unknown whether applied: the API responded with 500: duplicate key: [..]\n"
+        ),
         "{stderr}"
     );
     let json = bench.folder.join("input.jsonl");

@@ -53,7 +53,10 @@ fn a_wrong_key_stops_the_run() {
     assert_eq!(output.status.code(), Some(3));
     let stderr = stderr_text(&output);
     assert!(
-        stderr.contains("\nstopped: the API responded with 401: check the key\n"),
+        stderr.contains(
+            "\nstopped: the API responded with 401: Unauthorized (Check your API key): \
+             check the key\n"
+        ),
         "{stderr}"
     );
     assert!(!stderr.contains("another-key"));
