@@ -192,7 +192,7 @@ fn settings(script: Script) -> Vec<ConfigBuilder> {
 
         let over_tls = tls::serve(tls::good(), move |_, tls| script(Box::new(tls)));
         let untrusted = tls::serve(
-            tls::self_signed(&tls::params(&["127.0.0.1"])),
+            tls::self_signed(&tls::params(&["127.0.0.1"])).0,
             move |_, tls| script(Box::new(tls)),
         );
         let refusing = serve(|_, mut stream| {

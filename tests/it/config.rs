@@ -665,6 +665,26 @@ mod with_tls {
         assert_eq!(with_roots("from_env", &secret), expected);
     }
 
+    #[test]
+    fn an_unknown_issuer_names_the_variable() {
+        use crate::common::tls;
+
+        let addr = tls::serve(tls::good(), |_, _| Ok(()));
+        let folder = Folder::new("unknown-issuer");
+        let pem = folder.file("another.pem", tls::authority("Another CA").pem());
+        let came = in_child(
+            "call",
+            &[
+                ("SOAP_API_KEY", "key".into()),
+                ("SOAP_API_URL", format!("https://{addr}").into()),
+                ("SOAP_API_CA", pem.into_os_string()),
+            ],
+        );
+        let expected = "not applied: the API was not reached: the server's certificate was not \
+                        accepted: its issuer is not in root_certificates (SOAP_API_CA): ";
+        assert!(came.starts_with(expected), "{came}");
+    }
+
     #[cfg(unix)]
     fn mkfifo(path: &Path) {
         let made = std::process::Command::new("mkfifo").arg(path).status();
@@ -915,7 +935,10 @@ mod with_tls {
                 ("HTTPS_PROXY", &url),
             ],
         );
-        assert_eq!(came, "not applied: the API was not reached");
+        assert!(
+            came.starts_with("not applied: the API was not reached: "),
+            "{came}"
+        );
         let asked = asked.join().unwrap();
         assert_eq!(asked[0], "CONNECT soap.invalid:443 HTTP/1.1");
         // user:pass
@@ -932,6 +955,7 @@ mod with_tls {
 #[test]
 #[ignore = "run by other tests"]
 fn child() {
+    common::tls::install_provider();
     let built = match std::env::var("PAYWITHSOAP_TEST_CHILD").as_deref() {
         Ok("from_env" | "call") => Config::from_env(),
         Ok("allow_http") => ConfigBuilder::from_env()
@@ -962,9 +986,8 @@ fn child() {
     let came = match built {
         Ok(cfg) if std::env::var("PAYWITHSOAP_TEST_CHILD").unwrap() == "call" => {
             let patch = CustomerPatch::new().first_name("Jane");
-            update_customer(&cfg, "cus_1", &patch)
-                .unwrap_err()
-                .to_string()
+            let error = update_customer(&cfg, "cus_1", &patch).unwrap_err();
+            format!("{error:#}")
         }
         Ok(cfg) => {
             let proxied = format!("{cfg:?}").contains("proxied: true");

@@ -114,31 +114,21 @@ fn a_proxy_gets_its_password() {
 #[test]
 fn nothing_is_sent_without_a_tunnel() {
     type Script = fn(TcpStream) -> io::Result<()>;
-    let cases: [(&str, bool, Script); 15] = [
-        ("responds with 500", true, |mut s| {
-            s.write_all(&response("500 Internal Server Error", "no"))?;
-            fin(&s)
+    const PASSWORD: &str = ": a password was sent, by Basic, the only scheme supported";
+    const UNREACHED: &str = ": it did not reach the server";
+    const WEB: &str = ": the proxy may be a web server, check its address";
+    const CLOSED: &str = "the connection was closed before the response was complete";
+    let cases: [(&str, bool, Script); 17] = [
+        ("401", false, |s| reject(s, "401 Unauthorized")),
+        ("407", false, |s| {
+            reject(s, "407 Proxy Authentication Required")
         }),
-        ("responds with 403", false, |mut s| {
-            s.write_all(&response("403 Forbidden", "no"))?;
-            fin(&s)
-        }),
-        ("responds with 502", true, |mut s| {
-            s.write_all(&response("502 Bad Gateway", "no"))?;
-            fin(&s)
-        }),
-        ("responds with 503", true, |mut s| {
-            s.write_all(&response("503 Service Unavailable", "no"))?;
-            fin(&s)
-        }),
-        ("responds with 504", true, |mut s| {
-            s.write_all(&response("504 Gateway Timeout", "no"))?;
-            fin(&s)
-        }),
-        ("responds with 204", false, |mut s| {
-            s.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
-            fin(&s)
-        }),
+        ("403", false, |s| reject(s, "403 Forbidden")),
+        ("500", true, |s| reject(s, "500 Internal Server Error")),
+        ("502", true, |s| reject(s, "502 Bad Gateway")),
+        ("503", true, |s| reject(s, "503 Service Unavailable")),
+        ("504", true, |s| reject(s, "504 Gateway Timeout")),
+        ("204", false, |s| reject(s, "204 No Content")),
         ("hangs", true, |mut s| stall(&mut s)),
         ("trickles a response without an end", true, |mut s| {
             s.write_all(b"HTTP/1.1 200 OK\r\n")?;
@@ -193,10 +183,30 @@ fn nothing_is_sent_without_a_tunnel() {
         assert_eq!(End::of(&result), End::NotSent, "{what}: {result:?}");
         let error = result.unwrap_err();
         assert_eq!(error.is_transient(), transient, "{what}: {error:?}");
-        let named = format!("the proxy {addr} ");
-        assert!(format!("{error:#}").contains(&named), "{what}: {error:#}");
+        let expected = match what {
+            "401" | "407" => format!("responded to CONNECT with {what}{PASSWORD}"),
+            "403" => "responded to CONNECT with 403: it does not allow this host or port".into(),
+            "204" => format!("responded to CONNECT with 204{WEB}"),
+            _ if what.parse::<u16>().is_ok() => {
+                format!("responded to CONNECT with {what}{UNREACHED}")
+            }
+            "hangs" | "trickles a response without an end" => {
+                "opened no connection: the timeout has passed".into()
+            }
+            _ if what.starts_with("closes") => format!("opened no connection{WEB}: {CLOSED}"),
+            _ => format!("opened no connection{WEB}: "),
+        };
+        let shown = format!("{error:#}");
+        let expected = format!("not applied: the API was not reached: the proxy {addr} {expected}");
+        assert!(shown.starts_with(&expected), "{what}: {shown}");
         common::assert_error_hides(&["pass-7q2"], &error);
     }
+}
+
+/// Responds to CONNECT with this status.
+fn reject(mut stream: TcpStream, status: &str) -> io::Result<()> {
+    stream.write_all(&response(status, ""))?;
+    fin(&stream)
 }
 
 #[test]
@@ -291,7 +301,14 @@ fn the_certificate_must_be_the_apis() {
     let (addr, _) = proxy(another);
     let result = call(&by(addr, by_name()).build().unwrap());
     assert_eq!(End::of(&result), End::NotSent);
-    assert!(!result.unwrap_err().is_transient());
+    let error = result.unwrap_err();
+    assert!(!error.is_transient());
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        format!(
+            "the certificate of the server behind the proxy {addr} is for another name than {NAME}"
+        )
+    );
 }
 
 #[test]
@@ -428,7 +445,42 @@ fn a_proxys_certificate_is_checked() {
         panic!("the request arrived: {head:?}")
     });
     let cfg = by_name().proxy(format!("https://{addr}")).build().unwrap();
-    assert_eq!(End::of(&call(&cfg)), End::NotSent);
+    let result = call(&cfg);
+    assert_eq!(End::of(&result), End::NotSent);
+    assert_eq!(
+        result.unwrap_err().source().unwrap().to_string(),
+        format!("the certificate of the proxy {addr} is for another name than 127.0.0.1")
+    );
+}
+
+#[test]
+fn a_proxy_without_tls_is_named() {
+    type Script = fn(TcpStream) -> io::Result<()>;
+    let cases: [(Script, bool, &str); 2] = [
+        (
+            |mut s| {
+                s.write_all(&response("400 Bad Request", "hello"))?;
+                fin(&s)
+            },
+            false,
+            "P does not speak TLS",
+        ),
+        (|s| fin(&s), true, "the TLS handshake with P failed"),
+    ];
+    for (script, transient, expected) in cases {
+        let addr = serve(move |_, mut stream| {
+            tls::read_record(&mut stream)?;
+            script(stream)
+        });
+        let cfg = by_name().proxy(format!("https://{addr}")).build().unwrap();
+        let error = call(&cfg).unwrap_err();
+        let expected = expected.replace('P', &format!("the proxy {addr}"));
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            format!("{expected}: its URL may need http:// instead of https://")
+        );
+        assert_eq!(error.is_transient(), transient, "{error:?}");
+    }
 }
 
 #[test]
@@ -482,6 +534,20 @@ fn the_environment_chooses_the_proxy() {
         let used = usize::from(expected == "Applied");
         assert_eq!(heads.lock().unwrap().len(), used, "{variables:?}");
     }
+}
+
+#[test]
+fn a_rejection_names_the_proxys_variable() {
+    let (addr, _) = proxy_for(api(), |_| false);
+    let proxy = format!("http://user:pass@{addr}");
+    let (_, message) = in_child(&[("ALL_PROXY", &proxy)]);
+    assert_eq!(
+        message,
+        format!(
+            "not applied: the API was not reached: the proxy {addr} (ALL_PROXY) responded to \
+             CONNECT with 407: a password was sent, by Basic, the only scheme supported"
+        )
+    );
 }
 
 /// What a call to the name comes to in a process with these variables, and the

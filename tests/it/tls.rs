@@ -239,8 +239,8 @@ mod with_tls {
                 tls::issued(&named, &tls::authority("Another CA"), rustls::ALL_VERSIONS),
                 UNKNOWN,
             ),
-            (tls::self_signed(&named), UNKNOWN),
-            (tls::self_signed(&authority), of_ca),
+            (tls::self_signed(&named).0, UNKNOWN),
+            (tls::self_signed(&authority).0, of_ca),
             (for_clients(), " is not meant for servers"),
         ] {
             let addr = tls::serve(server, |_, mut tls| {
@@ -265,6 +265,59 @@ mod with_tls {
             let causes: Vec<_> = shown.split("\ncaused by: ").collect();
             let is_new = |two: &[&str]| !two[0].contains(two[1]);
             assert!(causes.windows(2).all(is_new), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_issuer_gets_advice() {
+        let addr = tls::serve(tls::good(), whole);
+        let cfg = common::config(addr).base_url(format!("https://{addr}"));
+        let error = call(&cfg.build().unwrap()).unwrap_err();
+        let lacks = if RUSTLS {
+            ""
+        } else {
+            ", or this system lacks CA certificates (the package ca-certificates has them)"
+        };
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            format!(
+                "the server's certificate was not accepted: somebody may be intercepting the \
+                 connection{lacks}; if your organisation inspects TLS, get its CA certificate from \
+                 your administrator and pass it to root_certificates"
+            )
+        );
+    }
+
+    #[test]
+    fn a_self_signed_certificate_that_is_no_ca_may_be_trusted() {
+        // As the advice on CA certificates makes one.
+        let mut params = tls::params(&["127.0.0.1"]);
+        params.is_ca = IsCa::ExplicitNoCa;
+        let (server, pem) = tls::self_signed(&params);
+        let cfg = tls::config(tls::serve(server, whole)).root_certificates(pem);
+        let result = call(&cfg.build().unwrap());
+        assert_eq!(End::of(&result), End::Applied, "{result:?}");
+    }
+
+    #[test]
+    fn an_unsupported_algorithm_is_named() {
+        // ECDSA with SHA-256 becomes ECDSA with SHA-224.
+        let addr = tls::serve(tls::signed_by_another_algorithm(), whole);
+        let error = call(&tls::config(addr).build().unwrap()).unwrap_err();
+        assert!(!error.is_transient(), "{error:?}");
+        let cause = error.source().unwrap();
+        if RUSTLS {
+            assert_eq!(
+                cause.to_string(),
+                "the server's certificate has an unsupported algorithm, key size or version"
+            );
+            assert!(cause.source().is_none(), "{error:?}");
+        } else {
+            // OpenSSL has it, and finds another signature.
+            assert_eq!(
+                cause.to_string(),
+                "the server's certificate was not accepted"
+            );
         }
     }
 

@@ -82,10 +82,26 @@ pub(crate) fn issued(
     with_certificate(certificate.der().clone(), &key, versions)
 }
 
-pub(crate) fn self_signed(params: &CertificateParams) -> Arc<ServerConfig> {
+/// A server with a certificate of its own, and that one as PEM.
+pub(crate) fn self_signed(params: &CertificateParams) -> (Arc<ServerConfig>, String) {
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap();
-    with_certificate(certificate.der().clone(), &key, rustls::ALL_VERSIONS)
+    let server = with_certificate(certificate.der().clone(), &key, rustls::ALL_VERSIONS);
+    (server, certificate.pem())
+}
+
+/// A server whose certificate claims to be signed by ECDSA with SHA-224.
+pub(crate) fn signed_by_another_algorithm() -> Arc<ServerConfig> {
+    const SHA_256: [u8; 8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 2];
+    let key = KeyPair::generate().unwrap();
+    let certificate = params(&["127.0.0.1"]).signed_by(&key, &*CA).unwrap();
+    let mut der = certificate.der().to_vec();
+    for start in 0..der.len() - SHA_256.len() {
+        if der[start..].starts_with(&SHA_256) {
+            der[start + 7] = 1;
+        }
+    }
+    with_certificate(der.into(), &key, rustls::ALL_VERSIONS)
 }
 
 fn with_certificate(
