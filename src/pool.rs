@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::mem;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::connection::Connection;
 
@@ -26,7 +26,7 @@ struct State<C> {
     /// How old a connection may be, as far as is known of the server.
     limit: Duration,
     /// How many connections have come since the last trial, and when that began.
-    since_trial: (u32, Instant),
+    since_trial: (u32, Moment),
 }
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ struct Idle<C> {
     connection: C,
     /// The thread that used it last.
     thread: usize,
-    since: Instant,
+    since: Moment,
     /// How long it is kept, whatever the limit is.
     max_age: Duration,
     /// From which age on it is used, if it is on trial. It expires at `max_age`.
@@ -54,19 +54,19 @@ impl Pool {
     ///
     /// Of a burst of connections the oldest stay unused, and expire.
     pub(crate) fn take(&self) -> Option<(Connection, Reuse)> {
-        self.take_at(Instant::now(), this_thread())
+        self.take_at(Moment::now(), this_thread())
     }
 
     /// Keeps a connection for the next call, and no longer than `max_age`.
     pub(crate) fn put(&self, connection: Connection, max_age: Option<Duration>) {
-        self.put_at(connection, max_age, Instant::now(), this_thread());
+        self.put_at(connection, max_age, Moment::now(), this_thread());
     }
 
     /// Learns from a connection that was used again: whether the server still had it.
     pub(crate) fn learn(&self, reuse: Reuse, was_open: bool) {
         // What every call finds is nothing to learn from, and needs no lock.
         if reuse.is_trial || !was_open {
-            self.learn_at(reuse, was_open, Instant::now());
+            self.learn_at(reuse, was_open, Moment::now());
         }
     }
 }
@@ -77,7 +77,7 @@ impl<C> Pool<C> {
             state: Mutex::new(State {
                 idle: Vec::new(),
                 limit: MAX_IDLE_AGE,
-                since_trial: (0, Instant::now()),
+                since_trial: (0, Moment::now()),
             }),
             is_enabled,
         }
@@ -91,7 +91,7 @@ impl<C> Pool<C> {
         drop(all);
     }
 
-    fn take_at(&self, now: Instant, thread: usize) -> Option<(C, Reuse)> {
+    fn take_at(&self, now: Moment, thread: usize) -> Option<(C, Reuse)> {
         let mut state = self.lock();
         let useless = state.remove_expired(now);
         let find = |is_wanted: &dyn Fn(&Idle<C>) -> bool| state.idle.iter().rposition(is_wanted);
@@ -107,7 +107,7 @@ impl<C> Pool<C> {
         })
     }
 
-    fn put_at(&self, connection: C, max_age: Option<Duration>, since: Instant, thread: usize) {
+    fn put_at(&self, connection: C, max_age: Option<Duration>, since: Moment, thread: usize) {
         if !self.is_enabled {
             return;
         }
@@ -135,7 +135,7 @@ impl<C> Pool<C> {
         drop(useless);
     }
 
-    fn learn_at(&self, reuse: Reuse, was_open: bool, now: Instant) {
+    fn learn_at(&self, reuse: Reuse, was_open: bool, now: Moment) {
         let mut state = self.lock();
         if was_open {
             state.limit = (state.limit * 2).clamp(FIRST_IDLE_AGE, MAX_IDLE_AGE);
@@ -153,7 +153,7 @@ impl<C> Pool<C> {
 }
 
 impl<C> State<C> {
-    fn remove_expired(&mut self, now: Instant) -> Vec<Idle<C>> {
+    fn remove_expired(&mut self, now: Moment) -> Vec<Idle<C>> {
         let limit = self.limit;
         let is_expired = |idle: &mut Idle<C>| {
             let limit = idle.trial.map_or(limit, |_| MAX_IDLE_AGE);
@@ -164,12 +164,12 @@ impl<C> State<C> {
 
     /// Whether the connection that comes is to find out if the server keeps it longer
     /// than the limit.
-    fn starts_trial(&mut self, max_age: Duration, now: Instant) -> bool {
+    fn starts_trial(&mut self, max_age: Duration, now: Moment) -> bool {
         let (count, since) = &mut self.since_trial;
         *count = count.saturating_add(1);
         let is_due = self.limit < max_age.min(MAX_TRIAL_AGE)
             && *count >= TRIAL_CALLS
-            && now.saturating_duration_since(*since) >= TRIAL_INTERVAL;
+            && now.since(*since) >= TRIAL_INTERVAL;
         if is_due {
             self.since_trial = (0, now);
         }
@@ -178,8 +178,32 @@ impl<C> State<C> {
 }
 
 impl<C> Idle<C> {
-    fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.since)
+    fn age(&self, now: Moment) -> Duration {
+        now.since(self.since)
+    }
+}
+
+/// A moment by both clocks. The steady one stands still while a machine sleeps, and the
+/// other one may be set.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    steady: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self {
+            steady: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    /// How much time has passed since `earlier`, by the clock that shows more.
+    fn since(self, earlier: Self) -> Duration {
+        let wall = self.wall.duration_since(earlier.wall);
+        let steady = self.steady.saturating_duration_since(earlier.steady);
+        steady.max(wall.unwrap_or_default())
     }
 }
 

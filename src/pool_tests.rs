@@ -1,3 +1,4 @@
+use std::ops::Add;
 use std::sync::{Arc, Weak};
 use std::thread;
 
@@ -6,20 +7,32 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
 
+/// While the machine is awake, and nobody sets its clock.
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        Self {
+            steady: self.steady + time,
+            wall: self.wall + time,
+        }
+    }
+}
+
 /// By one and the same thread.
 impl<C> Pool<C> {
-    fn take_one(&self, now: Instant) -> Option<C> {
+    fn take_one(&self, now: Moment) -> Option<C> {
         self.take_at(now, 1).map(|(connection, _)| connection)
     }
 
-    fn put_one(&self, connection: C, now: Instant) {
+    fn put_one(&self, connection: C, now: Moment) {
         self.put_at(connection, None, now, 1);
     }
 }
 
 #[test]
 fn the_newest_connection_is_taken_first() {
-    let (pool, now) = (Pool::new(true), Instant::now());
+    let (pool, now) = (Pool::new(true), Moment::now());
     for connection in ["a", "b", "c"] {
         pool.put_one(connection, now);
     }
@@ -33,7 +46,7 @@ fn the_newest_connection_is_taken_first() {
 
 #[test]
 fn threads_take_their_own_connections_first() {
-    let (pool, now) = (Pool::new(true), Instant::now());
+    let (pool, now) = (Pool::new(true), Moment::now());
     for (connection, thread) in [("a", 1), ("b", 1), ("c", 2), ("d", 3)] {
         pool.put_at(connection, None, now, thread);
     }
@@ -48,7 +61,7 @@ fn threads_take_their_own_connections_first() {
 
 #[test]
 fn a_connection_expires_after_four_seconds() {
-    let (pool, now) = (Pool::new(true), Instant::now());
+    let (pool, now) = (Pool::new(true), Moment::now());
     pool.put_one("a", now);
     let last = now + Duration::from_nanos(3_999_999_999);
     assert_eq!(pool.take_one(last), Some("a"));
@@ -63,8 +76,31 @@ fn a_connection_expires_after_four_seconds() {
 }
 
 #[test]
+fn a_connection_ages_while_the_machine_sleeps() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    for (steady, wall, is_kept) in [
+        (SECOND, DAY + SECOND, true),
+        (SECOND, 2 * DAY, false),
+        // The clock was set back, or forward.
+        (SECOND, Duration::ZERO, true),
+        (4 * SECOND, Duration::ZERO, false),
+        (SECOND, DAY + 3 * SECOND, true),
+        (SECOND, DAY + 4 * SECOND, false),
+    ] {
+        let (pool, now) = (Pool::new(true), Moment::now());
+        pool.put_one("a", now);
+        let later = Moment {
+            steady: now.steady + steady,
+            wall: now.wall - DAY + wall,
+        };
+        let taken = pool.take_one(later);
+        assert_eq!(taken.is_some(), is_kept, "{steady:?} {wall:?}");
+    }
+}
+
+#[test]
 fn put_closes_expired_connections() {
-    let (pool, now) = (Pool::new(true), Instant::now());
+    let (pool, now) = (Pool::new(true), Moment::now());
     let old = Arc::new(());
     pool.put_one(Arc::clone(&old), now);
     pool.put_one(Arc::new(()), now + 3 * SECOND);
@@ -76,7 +112,7 @@ fn put_closes_expired_connections() {
 
 #[test]
 fn closes_the_oldest_of_too_many() {
-    let (pool, now) = (Pool::new(true), Instant::now());
+    let (pool, now) = (Pool::new(true), Moment::now());
     let all: Vec<_> = (0..MAX_IDLE + 2).map(Arc::new).collect();
     for connection in &all {
         pool.put_one(Arc::clone(connection), now);
@@ -88,14 +124,14 @@ fn closes_the_oldest_of_too_many() {
 
 #[test]
 fn keeps_nothing_where_disabled() {
-    let (pool, now) = (Pool::new(false), Instant::now());
+    let (pool, now) = (Pool::new(false), Moment::now());
     pool.put_one("a", now);
     assert_eq!(pool.take_one(now), None);
 }
 
 #[test]
 fn clearing_awaits_no_lock() {
-    let (pool, now) = (Pool::new(true), Instant::now());
+    let (pool, now) = (Pool::new(true), Moment::now());
     pool.put_one("a", now);
     // As a thread of the parent does that a forked child does not have.
     let state = pool.lock();
@@ -129,7 +165,7 @@ fn a_server_says_how_long() {
             "{header}"
         );
     }
-    let now = Instant::now();
+    let now = Moment::now();
     for (seconds, limit) in [(0, 0), (1, 1), (3, 3), (4, 4), (u64::MAX, 4)] {
         let pool = Pool::new(true);
         let put = || pool.put_at("a", Some(Duration::from_secs(seconds)), now, 1);
@@ -142,14 +178,14 @@ fn a_server_says_how_long() {
 }
 
 /// Finds a connection closed at this age.
-fn find_closed<C>(pool: &Pool<C>, age: Duration, now: Instant) {
+fn find_closed<C>(pool: &Pool<C>, age: Duration, now: Moment) {
     let is_trial = false;
     pool.learn_at(Reuse { age, is_trial }, false, now);
 }
 
 #[test]
 fn a_connection_found_closed_halves_the_limit() {
-    let (pool, now) = (Pool::new(true), Instant::now());
+    let (pool, now) = (Pool::new(true), Moment::now());
     for (age, limit) in [(3000, 1500), (2000, 1000), (3000, 1000), (20, 10), (19, 0)] {
         find_closed(&pool, age * MS, now);
         assert_eq!(pool.lock().limit, limit * MS);
@@ -173,13 +209,13 @@ fn a_connection_found_closed_halves_the_limit() {
 fn run(
     pool: &Pool<()>,
     kept: Duration,
-    now: &mut Instant,
+    now: &mut Moment,
     long: Duration,
     pause: Duration,
 ) -> [u32; 2] {
     let end = *now + long;
     let [mut reused, mut closed] = [0, 0];
-    while *now < end {
+    while now.steady < end.steady {
         if let Some(((), reuse)) = pool.take_at(*now, 1) {
             let was_open = reuse.age < kept;
             if reuse.is_trial || !was_open {
@@ -188,7 +224,7 @@ fn run(
             *(if was_open { &mut reused } else { &mut closed }) += 1;
         }
         pool.put_at((), None, *now, 1);
-        *now += pause;
+        *now = *now + pause;
     }
     [reused, closed]
 }
@@ -196,7 +232,7 @@ fn run(
 #[test]
 fn trials_find_out_what_a_server_keeps() {
     const PAUSE: Duration = Duration::from_millis(10);
-    let (pool, mut now) = (Pool::new(true), Instant::now());
+    let (pool, mut now) = (Pool::new(true), Moment::now());
     // In a minute, one call and then a trial every 5 s.
     let [reused, closed] = run(&pool, Duration::ZERO, &mut now, 60 * SECOND, PAUSE);
     assert_eq!((reused, closed), (0, 12));
@@ -212,14 +248,14 @@ fn trials_find_out_what_a_server_keeps() {
 
 #[test]
 fn one_call_of_fifty_tries() {
-    let (pool, mut now) = (Pool::new(true), Instant::now());
+    let (pool, mut now) = (Pool::new(true), Moment::now());
     let [reused, closed] = run(&pool, Duration::ZERO, &mut now, 1000 * SECOND, SECOND);
     assert_eq!((reused, closed), (0, 20));
 }
 
 #[test]
 fn a_trial_is_used_around_the_limit_only() {
-    let now = Instant::now();
+    let now = Moment::now();
     for (limit, max_age, end) in [
         (0, None, 500),
         (100, None, 700),
@@ -268,7 +304,7 @@ fn trials_are_no_older_than_calls_need() {
         (2000, 2000, 10, 5, 2000),
         (1000, 1000, 1000, 20, 500),
     ] {
-        let (pool, mut now) = (Pool::new(true), Instant::now());
+        let (pool, mut now) = (Pool::new(true), Moment::now());
         find_closed(&pool, age * MS, now);
         let long = (pause * MS * 1000).max(60 * SECOND);
         let [_, closed] = run(&pool, kept * MS, &mut now, long, pause * MS);
@@ -292,7 +328,7 @@ impl Drop for Reentrant {
 
 #[test]
 fn nothing_is_closed_under_the_lock() {
-    let (pool, now) = (Arc::new(Pool::new(true)), Instant::now());
+    let (pool, now) = (Arc::new(Pool::new(true)), Moment::now());
     let connection = || Reentrant(Arc::downgrade(&pool));
     for _ in 0..=MAX_IDLE {
         pool.put_one(connection(), now);
