@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::format::{NOT_UTF8, Violation};
 use crate::tls;
-use crate::url::{self, Url};
+use crate::url::{self, Url, number};
 
 /// A proxy, and what set it.
 #[derive(Clone, Debug)]
@@ -127,25 +127,12 @@ fn contains(range: &str, address: IpAddr) -> Option<bool> {
 fn is_domain_of(name: &str, host: &str) -> bool {
     let below = name.strip_prefix("*.");
     let name = below.or(name.strip_prefix('.')).unwrap_or(name);
-    let name = name.strip_suffix('.').unwrap_or(name).as_bytes();
-    let (host, head) = (host.as_bytes(), host.len().checked_sub(name.len()));
-    !name.is_empty()
-        && head.is_some_and(|head| {
-            let is_whole = if head == 0 {
-                below.is_none()
-            } else {
-                host[head - 1] == b'.'
-            };
-            is_whole && host[head..].eq_ignore_ascii_case(name)
-        })
-}
-
-/// A number of digits alone, as `parse` would take a `+` too.
-fn number(digits: &str) -> Option<u16> {
-    digits
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| digits.parse().ok())?
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    match host.to_ascii_lowercase().strip_suffix(&name) {
+        Some("") => below.is_none(),
+        Some(rest) => rest.ends_with('.') && !name.is_empty(),
+        None => false,
+    }
 }
 
 /// The setting of a builder.

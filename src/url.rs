@@ -45,10 +45,8 @@ impl Url {
     /// dialed, so that it may be `localhost.`, or an IPv4 address written as IPv6.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.host.strip_suffix('.').unwrap_or(&self.host);
-        is_loopback(host)
-            || host
-                .parse::<Ipv6Addr>()
-                .is_ok_and(|ip| ip.to_canonical().is_loopback())
+        let is_mapped = |ip: Ipv6Addr| ip.to_canonical().is_loopback();
+        is_loopback(host) || host.parse().is_ok_and(is_mapped)
     }
 
     /// Checks that `http` goes to this machine, or to one of the hosts that it is
@@ -62,13 +60,9 @@ impl Url {
             *host == self.host
                 || (host.parse::<Ipv6Addr>()).is_ok_and(|ip| self.host.parse() == Ok(ip))
         };
-        if self.tls || is_loopback(&self.host) || allowed.any(is_same) {
-            return Ok(());
-        }
-        Err(
-            "must start with `https://`: http would show the key to the network, and is for \
-             localhost, 127.0.0.0/8, [::1] and hosts set by danger_allow_http only",
-        )
+        (self.tls || is_loopback(&self.host) || allowed.any(is_same))
+            .then_some(())
+            .ok_or(CLEAR)
     }
 }
 
@@ -115,12 +109,10 @@ pub(crate) fn base_url(value: &str) -> Result<Url, Rule> {
 pub(crate) fn http_host(value: &str) -> Result<String, Rule> {
     let bracketed = format!("[{value}]");
     let is_ipv6 = value.parse::<Ipv6Addr>().is_ok();
-    match host_and_port(if is_ipv6 { &bracketed } else { value }) {
-        Ok((host, None)) => Ok(host.to_ascii_lowercase()),
-        Ok((_, Some(_))) | Err(_) => {
-            Err("must be a host name or an address alone, without scheme, port and path")
-        }
-    }
+    let Ok((host, None)) = host_and_port(if is_ipv6 { &bracketed } else { value }) else {
+        return Err("must be a host name or an address alone, without scheme, port and path");
+    };
+    Ok(host.to_ascii_lowercase())
 }
 
 /// A CONNECT proxy's URL: `http` (also where no scheme is written) or
@@ -188,8 +180,7 @@ fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Rule> {
     let port = match rest.strip_prefix(':') {
         None if rest.is_empty() => None,
         digits => digits
-            .filter(|port| port.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|port| port.parse().ok())
+            .and_then(number)
             .filter(|port| *port != 0)
             .ok_or("must have a port from 1 to 65535 after the `:`, or neither")
             .map(Some)?,
@@ -200,6 +191,12 @@ fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), Rule> {
         check_host(host)?;
     }
     Ok((host, port))
+}
+
+/// A number of digits alone, as `parse` would take a `+` too.
+pub(crate) fn number(digits: &str) -> Option<u16> {
+    let is_number = digits.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())?
 }
 
 /// Checks a host name or an IPv4 address.
@@ -271,6 +268,8 @@ fn is_loopback(host: &str) -> bool {
     is_loopback_ip || host.eq_ignore_ascii_case("localhost")
 }
 
+const CLEAR: Rule = "must start with `https://`: http would show the key to the network, and is \
+                     for localhost, 127.0.0.0/8, [::1] and hosts set by danger_allow_http only";
 const NO_HOST: Rule = "must have a host name, an IPv4 address or an [IPv6] address";
 
 #[cfg(test)]
