@@ -12,7 +12,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::failure::{self, Cause, Step};
+use crate::failure::{self, Step};
 use crate::pool;
 
 /// A response whose head came whole.
@@ -130,11 +130,9 @@ fn exchange(
             .iter()
             .find_map(|name| header_text(&head.headers, name)),
         retry_after: header_text(&head.headers, "retry-after"),
-        content_type: if head.status.is_success() {
-            None
-        } else {
-            header_text(&head.headers, "content-type")
-        },
+        content_type: (!head.status.is_success())
+            .then(|| header_text(&head.headers, "content-type"))
+            .flatten(),
         coding: coding(&head.headers),
         body,
         max_idle_age: head
@@ -176,20 +174,14 @@ fn explain(cfg: &Config, error: ureq::Error) -> io::Error {
 /// Names the size of a request to which a connection ended without a response, where
 /// that may be why: uWSGI takes 4 KiB, and says nothing.
 fn explain_size(size: usize, cause: io::Error) -> io::Error {
-    let kind = cause.kind();
-    if size <= 4096 || !matches!(kind, BrokenPipe | ConnectionReset | UnexpectedEof) {
+    if size <= 4096 || !matches!(cause.kind(), BrokenPipe | ConnectionReset | UnexpectedEof) {
         return cause;
     }
     let message = format!(
         "key and headers take {} KiB, and some servers end the connection where they take over 4",
         size.div_ceil(1024)
     );
-    Cause {
-        kind,
-        message: message.into(),
-        source: Some(cause),
-    }
-    .into()
+    failure::caused(cause.kind(), message, cause)
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");

@@ -23,27 +23,26 @@ use crate::proxy::Proxy;
 
 /// A message, over the error that it is about if there is one.
 #[derive(Debug)]
-pub(crate) struct Cause {
-    pub(crate) kind: ErrorKind,
-    pub(crate) message: Cow<'static, str>,
-    pub(crate) source: Option<io::Error>,
+struct Cause(Cow<'static, str>, Option<io::Error>);
+
+/// Puts a message over an error, if there is one.
+pub(crate) fn caused(
+    kind: ErrorKind,
+    message: impl Into<Cow<'static, str>>,
+    source: impl Into<Option<io::Error>>,
+) -> io::Error {
+    io::Error::new(kind, Cause(message.into(), source.into()))
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0)
     }
 }
 
 impl StdError for Cause {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| source as _)
-    }
-}
-
-impl From<Cause> for io::Error {
-    fn from(cause: Cause) -> Self {
-        Self::new(cause.kind, cause)
+        self.1.as_ref().map(|source| source as _)
     }
 }
 
@@ -77,7 +76,10 @@ impl Route {
     /// `to_proxy` tells whether the peer is the proxy itself.
     pub(crate) fn explain(&self, step: Step, to_proxy: bool, error: Error) -> Error {
         // Connecting to a proxy is a part of `Tunnel`, and has its message by then.
-        if matches!(&error, Error::Other(error) if error.is::<Cause>()) {
+        if let Error::Io(io) = &error
+            && let Some(cause) = io.get_ref()
+            && cause.is::<Cause>()
+        {
             return error;
         }
         let status = connect_status(&error);
@@ -99,20 +101,18 @@ impl Route {
             (Step::Exchange, _) if self.proxy.is_some() => "the connection to {peer} failed",
             (Step::Connect | Step::Exchange, _) => return error.into(),
         };
-        let has_password = self.proxy.as_ref().is_some_and(Proxy::has_password);
+        let proxy = self.proxy.as_ref();
         let hint = match (status, kind) {
-            (Some(401 | 407), _) if has_password => PASSWORD_REJECTED,
+            (Some(401 | 407), _) if proxy.is_some_and(Proxy::has_password) => PASSWORD_REJECTED,
             (Some(401 | 407), _) => PASSWORD_MISSING,
             (Some(403), _) => ": it does not allow this host or port",
             (Some(500 | 502..=504), _) => ": it did not reach the server",
             (_, ConnectionReset | InvalidData | TimedOut | UnexpectedEof) if to_proxy => HTTP_PROXY,
-            (_, ConnectionReset | InvalidData | UnexpectedEof) if self.proxy.is_some() => {
-                WEB_SERVER
-            }
+            (_, ConnectionReset | InvalidData | UnexpectedEof) if proxy.is_some() => WEB_SERVER,
             (_, InvalidData) => ": is it http?",
             _ => "",
         };
-        let (peer, host) = match &self.proxy {
+        let (peer, host) = match proxy {
             None => ("the server".into(), &self.host),
             Some(proxy) if to_proxy || step == Step::Tunnel => (proxy.to_string(), &proxy.url.host),
             Some(proxy) => (format!("the server behind {proxy}"), &self.host),
@@ -121,17 +121,13 @@ impl Route {
             "the server" => "the server's certificate".into(),
             peer => ["the certificate of ", peer].concat(),
         };
-        let variable = if self.is_from_env {
-            " (SOAP_API_CA)"
-        } else {
-            ""
-        };
+        let variable = ["", " (SOAP_API_CA)"][usize::from(self.is_from_env)];
         let status = status.map_or_else(String::new, |status| status.to_string());
         let is_address = host.parse::<IpAddr>().is_ok();
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let today = now.unwrap_or_default().as_secs().cast_signed();
-        let today = OffsetDateTime::from_unix_timestamp(today);
-        let today = today.map_or("a year after 9999".into(), |now| now.date().to_string());
+        let now = now.unwrap_or_default().as_secs().cast_signed();
+        let today = OffsetDateTime::from_unix_timestamp(now)
+            .map_or("a year after 9999".into(), |now| now.date().to_string());
         let values = [
             ("{hint}", hint),
             ("{issuer}", self.issuer_advice),
@@ -149,11 +145,7 @@ impl Route {
         }
         // ureq repeats the status, and the backends list algorithms as numbers.
         let source = (status.is_empty() && tls != ALGORITHM).then_some(error);
-        Error::Other(Box::new(Cause {
-            kind,
-            message: message.into(),
-            source,
-        }))
+        caused(kind, message, source).into()
     }
 }
 
@@ -169,14 +161,11 @@ pub(crate) fn into_io(error: Error) -> io::Error {
         Error::Rustls(error) => return io::Error::new(InvalidData, error),
         #[cfg(feature = "native-tls")]
         Error::NativeTls(error) => return io::Error::new(InvalidData, error),
-        Error::Other(error) => match error.downcast::<Cause>() {
-            Ok(cause) => return (*cause).into(),
-            Err(error) => {
-                return error
-                    .downcast()
-                    .map_or_else(io::Error::other, |error| *error);
-            }
-        },
+        Error::Other(error) => {
+            return error
+                .downcast()
+                .map_or_else(io::Error::other, |error| *error);
+        }
         Error::ConnectProxyFailed(reason) if reason.ends_with("not respond") => {
             (UnexpectedEof, CLOSED)
         }

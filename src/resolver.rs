@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::failure::Cause;
+use crate::failure::caused;
 
 /// Resolves the names that one Config needs: its API's or its proxy's.
 ///
@@ -134,7 +134,7 @@ impl Resolver {
             Some((_, Ok(addrs))) => Ok(addrs.clone()),
             Some((_, Err(cause))) => {
                 let cause = io::Error::new(cause.kind(), Arc::clone(cause));
-                Err(failed(
+                Err(caused(
                     ErrorKind::NotFound,
                     "the host name was not found",
                     cause,
@@ -167,7 +167,7 @@ impl Resolver {
             .spawn(move || resolver.run(job))
             .map_err(|cause| {
                 let message = "no thread for the lookup of the host name";
-                failed(ErrorKind::Other, message, cause)
+                caused(ErrorKind::Other, message, cause)
             })?;
         // Counted now: a thread that was refused would never count itself out.
         state.running += 1;
@@ -252,17 +252,6 @@ fn timed_out() -> io::Error {
         ErrorKind::TimedOut,
         "the lookup of the host name did not end in time",
     )
-}
-
-/// A message over the system's error.
-fn failed(kind: ErrorKind, message: &'static str, source: io::Error) -> io::Error {
-    let source = Some(source);
-    Cause {
-        kind,
-        message: message.into(),
-        source,
-    }
-    .into()
 }
 
 /// How long addresses are cached: about the shortest time-to-live that public

@@ -1,7 +1,8 @@
 //! The call: validate, send, retry, return.
 
 use std::error::Error as StdError;
-use std::io::{self, ErrorKind};
+use std::io;
+use std::io::ErrorKind::InvalidData;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,7 +11,7 @@ use crate::config::Config;
 use crate::customer::Customer;
 use crate::error::{Error, ErrorResponse, Outcome};
 use crate::exchange::{self, Failure, MAX_BODY_SIZE, Response};
-use crate::failure::Cause;
+use crate::failure::caused;
 use crate::format::{self, Violation};
 use crate::patch::CustomerPatch;
 use crate::redact::Sent;
@@ -199,11 +200,7 @@ fn read(
 /// The customer in a response of 2xx.
 fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
     let cause: Box<dyn StdError + Send + Sync> = match response.truncated.take() {
-        Some(source) => Box::new(Cause {
-            kind: source.kind(),
-            message: "the body is truncated".into(),
-            source: Some(source),
-        }),
+        Some(source) => caused(source.kind(), "the body is truncated", source).into(),
         None if response.body.len() > MAX_BODY_SIZE => "the body is longer than 1 MiB".into(),
         // 202, say, promises that somebody will look at it.
         None if !matches!(response.status, 200 | 201) => "the status is neither 200 nor 201".into(),
@@ -213,14 +210,12 @@ fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
                 response.body = body;
                 match response.coding {
                     None => reason.into(),
-                    Some(coding) => Box::new(Cause {
-                        kind: ErrorKind::InvalidData,
-                        message: format!(
-                            "the body is encoded by {coding}, though `identity` was asked for"
-                        )
-                        .into(),
-                        source: Some(io::Error::other(reason)),
-                    }),
+                    Some(coding) => caused(
+                        InvalidData,
+                        format!("the body is encoded by {coding}, though `identity` was asked for"),
+                        io::Error::other(reason),
+                    )
+                    .into(),
                 }
             }
         },
