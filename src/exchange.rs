@@ -167,7 +167,7 @@ fn coding(headers: &HeaderMap) -> Option<&'static str> {
 }
 
 fn explain(cfg: &Config, error: ureq::Error) -> io::Error {
-    let route = cfg.network().route();
+    let route = &cfg.network().route;
     failure::into_io(route.explain(Step::Exchange, false, error))
 }
 

@@ -153,14 +153,14 @@ pub(crate) fn check_system_roots(asked: bool) -> Result<(), Rule> {
         if file.is_some_and(|file| !file.is_empty() && !is_file(file))
             || entries.flatten().flatten().any(may_block)
         {
-            return Err(
-                "needs SSL_CERT_FILE, where it is set, to name a regular file, \
-                        and SSL_CERT_DIR folders without FIFOs and devices",
-            );
+            return Err(MAY_BLOCK);
         }
     }
     Ok(())
 }
+
+const MAY_BLOCK: Rule = "needs SSL_CERT_FILE, where it is set, to name a regular file, \
+                         and SSL_CERT_DIR folders without FIFOs and devices";
 
 const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
                                       enable the crate's feature `rustls` or `native-tls`";

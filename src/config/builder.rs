@@ -12,7 +12,7 @@ use ureq::http::{HeaderName, HeaderValue};
 
 use super::{AuthScheme, Config, Header, Settings};
 use crate::attempt::{Attempt, OnAttempt};
-use crate::connection::Network;
+use crate::connection::{Network, PRODUCT};
 use crate::error::Error;
 use crate::failure::{self, Route};
 use crate::format::{self, NOT_UTF8, Violation};
@@ -83,7 +83,7 @@ impl ConfigBuilder {
             connect_timeout: Duration::from_secs(5),
             max_retries: 2,
             retry_unknown: false,
-            user_agent: Ok(HeaderValue::from_static(CRATE)),
+            user_agent: Ok(HeaderValue::from_static(PRODUCT)),
             headers: Vec::new(),
             http_hosts: Vec::new(),
             on_attempt: None,
@@ -225,7 +225,10 @@ impl ConfigBuilder {
     /// header, like `shop/2.1`: 1 to 256 printable ASCII characters. Defaults
     /// to none.
     pub fn user_agent(mut self, product: impl Into<String>) -> Self {
-        self.user_agent = user_agent(&product.into());
+        let product = product.into();
+        self.user_agent = format::user_agent(&product)
+            .map(|()| header_value(&format!("{product} {PRODUCT}")))
+            .map_err(|rule| Violation::new("user_agent", rule));
         self
     }
 
@@ -406,9 +409,9 @@ impl ConfigBuilder {
         }
         let proxy = take(proxy, &mut violations);
         let roots = take(self.root_certificates, &mut violations);
-        let system_roots = tls::check_system_roots(self.system_roots)
-            .map_err(|rule| Violation::new("system_roots", rule));
-        take(system_roots, &mut violations);
+        let system_roots = |rule| Violation::new("system_roots", rule);
+        let checked = tls::check_system_roots(self.system_roots);
+        take(checked.map_err(system_roots), &mut violations);
         let (Some(api_key), Some(base_url), Some(user_agent), Some(proxy), Some(roots), []) = (
             api_key,
             base_url,
@@ -428,20 +431,24 @@ impl ConfigBuilder {
             is_from_env: self.from_env,
         };
         let invalid = |violation| Error::invalid(vec![violation]);
-        let network = network(route, roots, self.system_roots, self.connect_timeout);
+        let network = Network::new(route, roots, self.system_roots, self.connect_timeout);
         let network = network.map_err(invalid)?;
         if base_url.tls && reads_system {
-            let rule = network.prepare_tls();
-            rule.map_err(|rule| invalid(Violation::new("system_roots", rule)))?;
+            let prepared = network.prepare_tls().map_err(system_roots);
+            prepared.map_err(invalid)?;
         }
+        let mut authorization = match self.auth_scheme {
+            AuthScheme::Bearer => header_value(&format!("Bearer {api_key}")),
+            AuthScheme::Raw => header_value(&api_key),
+        };
+        authorization.set_sensitive(true);
         let settings = Settings {
             network,
             process: Process::new(),
-            authorization: authorization(self.auth_scheme, &api_key),
+            authorization,
             api_key,
             base_url,
             user_agent,
-            connect_timeout: self.connect_timeout,
             max_retries: self.max_retries,
             retry_unknown: self.retry_unknown,
             on_attempt: self.on_attempt,
@@ -518,12 +525,6 @@ fn check_base_url(field: &'static str, url: &str) -> Result<(&'static str, Url),
     Ok((field, url.map_err(|rule| Violation::new(field, rule))?))
 }
 
-fn user_agent(product: &str) -> Result<HeaderValue, Violation> {
-    let rule = |rule| Violation::new("user_agent", rule);
-    format::user_agent(product).map_err(rule)?;
-    Ok(header_value(&format!("{product} {CRATE}")))
-}
-
 pub(super) fn check_header(name: &str, value: &str) -> Result<Header, Violation> {
     // Without the name: what is no token may be a secret in the wrong place.
     format::header_name(name).map_err(|rule| Violation::new("header", rule))?;
@@ -560,15 +561,6 @@ fn check_http_host(host: &str) -> Result<String, Violation> {
     Ok(host)
 }
 
-fn authorization(scheme: AuthScheme, api_key: &str) -> HeaderValue {
-    let mut value = match scheme {
-        AuthScheme::Bearer => header_value(&format!("Bearer {api_key}")),
-        AuthScheme::Raw => header_value(api_key),
-    };
-    value.set_sensitive(true);
-    value
-}
-
 /// The value of a header, of text whose format was checked before.
 fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("visible ASCII, spaces and tabs")
@@ -585,37 +577,6 @@ fn variable(name: &'static str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// What makes the connections.
-fn network(
-    route: Route,
-    roots: Option<tls::Roots>,
-    system_roots: bool,
-    connect_timeout: Duration,
-) -> Result<Arc<Network>, Violation> {
-    // Checked before, by our rules; what ureq rejects all the same is no panic.
-    let proxy = route.proxy.as_ref().map(|proxy| {
-        let rule = "must be a URL like http://proxy.example:3128";
-        ureq::Proxy::new(&proxy.url.text).map_err(|_| Violation::new(proxy.field, rule))
-    });
-    // None of ureq's timeouts: a proxy that trickles its response to CONNECT
-    // outlives them, and the transports keep the deadline by the clock.
-    let config = ureq::Agent::config_builder()
-        // An error of ureq's would come without the body.
-        .http_status_as_error(false)
-        // A PATCH that is redirected would come back as a GET whose
-        // 200 looks like success, and take the key elsewhere.
-        .max_redirects(0)
-        // Always said: ureq would read the environment's by rules of its own.
-        .proxy(proxy.transpose()?)
-        // Those of a request are set on it; this one is for CONNECT.
-        .user_agent(CRATE)
-        // None: a compressed response would have to be unpacked, within limits.
-        .accept("")
-        .accept_encoding("");
-    let config = tls::configure(config, roots, system_roots);
-    Ok(Network::new(config, route, connect_timeout))
-}
-
 const SANDBOX: &str = "https://api-sandbox.paywithsoap.com";
 const PRODUCTION: &str = "https://api.paywithsoap.com";
 const KEY_VARIABLE: &str = "SOAP_API_KEY";
@@ -624,6 +585,3 @@ const CA_VARIABLE: &str = "SOAP_API_CA";
 
 /// The most bytes that names and values of all headers may have together.
 const MAX_HEADER_SIZE: usize = 8192;
-
-/// The crate's own product in `User-Agent`.
-const CRATE: &str = concat!("paywithsoap/", env!("CARGO_PKG_VERSION"));

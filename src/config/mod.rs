@@ -57,8 +57,6 @@ pub(crate) struct Settings {
     base_url: Url,
     pub(crate) authorization: HeaderValue,
     pub(crate) user_agent: HeaderValue,
-    // For Debug alone: `network` has its own.
-    connect_timeout: Duration,
     pub(crate) max_retries: u32,
     pub(crate) retry_unknown: bool,
     pub(crate) on_attempt: Option<OnAttempt>,
@@ -258,17 +256,17 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers = self.headers().iter();
         let headers: Vec<_> = headers.map(|(name, _)| name.as_str()).collect();
-        let route = self.network().route();
+        let network = self.network();
         f.debug_struct("Config")
             .field("base_url", &self.base_url())
             .field("timeout", &self.timeout)
-            .field("connect_timeout", &self.settings.connect_timeout)
+            .field("connect_timeout", &network.connect_timeout)
             .field("max_retries", &self.settings.max_retries)
             .field("retry_unknown", &self.settings.retry_unknown)
             .field("headers", &headers)
             // Whether, and not which: its URL may hold a password.
-            .field("proxied", &route.proxy.is_some())
-            .field("from_env", &route.is_from_env)
+            .field("proxied", &network.route.proxy.is_some())
+            .field("from_env", &network.route.is_from_env)
             .finish_non_exhaustive()
     }
 }

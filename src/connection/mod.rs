@@ -45,7 +45,7 @@ use self::coalesce::{Carries, Coalesce};
 use self::record::RequireCloseNotify;
 use self::tcp::TcpTransport;
 use crate::failure::{Route, Step};
-use crate::format::Rule;
+use crate::format::{Rule, Violation};
 use crate::resolver::Resolver;
 use crate::tls;
 
@@ -53,8 +53,8 @@ use crate::tls;
 #[derive(Debug)]
 pub(crate) struct Network {
     config: ureq::config::Config,
-    route: Route,
-    connect_timeout: Duration,
+    pub(crate) route: Route,
+    pub(crate) connect_timeout: Duration,
     proxy: ConnectProxyConnector,
     /// One for all connections, so that TLS sessions resume.
     tls: tls::Connector,
@@ -62,11 +62,31 @@ pub(crate) struct Network {
 
 impl Network {
     pub(crate) fn new(
-        config: ureq::config::ConfigBuilder<ureq::typestate::AgentScope>,
         route: Route,
+        roots: Option<tls::Roots>,
+        system_roots: bool,
         connect_timeout: Duration,
-    ) -> Arc<Self> {
-        let config = config
+    ) -> Result<Arc<Self>, Violation> {
+        // Checked before, by our rules; what ureq rejects all the same is no panic.
+        let proxy = route.proxy.as_ref().map(|proxy| {
+            let rule = "must be a URL like http://proxy.example:3128";
+            ureq::Proxy::new(&proxy.url.text).map_err(|_| Violation::new(proxy.field, rule))
+        });
+        // None of ureq's timeouts: a proxy that trickles its response to CONNECT
+        // outlives them, and the transports keep the deadline by the clock.
+        let config = ureq::Agent::config_builder()
+            // An error of ureq's would come without the body.
+            .http_status_as_error(false)
+            // A PATCH that is redirected would come back as a GET whose
+            // 200 looks like success, and take the key elsewhere.
+            .max_redirects(0)
+            // Always said: ureq would read the environment's by rules of its own.
+            .proxy(proxy.transpose()?)
+            // Those of a request are set on it; this one is for CONNECT.
+            .user_agent(PRODUCT)
+            // None: a compressed response would have to be unpacked, within limits.
+            .accept("")
+            .accept_encoding("")
             .input_buffer_size(BUFFER_SIZE)
             .output_buffer_size(BUFFER_SIZE)
             // `Coalesce` limits a head to the buffer. ureq's own limit would count a
@@ -75,19 +95,14 @@ impl Network {
             .max_idle_connections(1)
             .max_idle_connections_per_host(1)
             // `Pool` sees to the age of idle connections.
-            .max_idle_age(Duration::from_secs(3600))
-            .build();
-        Arc::new(Self {
-            config,
+            .max_idle_age(Duration::from_secs(3600));
+        Ok(Arc::new(Self {
+            config: tls::configure(config, roots, system_roots).build(),
             route,
             connect_timeout,
             proxy: ConnectProxyConnector::default(),
             tls: tls::Connector::default(),
-        })
-    }
-
-    pub(crate) fn route(&self) -> &Route {
-        &self.route
+        }))
     }
 
     /// Lets the TLS backend load the system's roots, which all connections share.
@@ -326,6 +341,9 @@ impl UreqResolver for Unresolved {
 
 const NO_SYSTEM_ROOTS: Rule = "needs CA certificates on this system, and finds none: install the \
                                package ca-certificates, or see SSL_CERT_FILE and SSL_CERT_DIR";
+
+/// The crate's own product in `User-Agent`.
+pub(crate) const PRODUCT: &str = concat!("paywithsoap/", env!("CARGO_PKG_VERSION"));
 
 /// The size of each buffer, of which ureq allocates two for each layer of a
 /// connection; its own default is 128 KiB. A TLS record holds as much.
