@@ -32,8 +32,6 @@ pub(crate) enum Format {
 pub(crate) struct Line {
     /// The number of its first line in the file, counted from 1.
     pub(crate) number: u64,
-    /// The number of its last line.
-    pub(crate) last: u64,
     /// The record as it stands in the input, without its line end; of a record
     /// that is too long, only the start.
     pub(crate) text: Vec<u8>,
@@ -117,22 +115,38 @@ impl Input {
 
     /// Returns the next record, `None` at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
-        loop {
-            let raw = match self.first.take() {
-                Some(raw) => raw,
-                None => match self.records.next()? {
-                    Some(raw) => raw,
-                    None => return Ok(None),
-                },
-            };
+        while let Some(raw) = self.next_raw()? {
             if let Some(content) = self.content_of(&raw) {
                 return Ok(Some(Line {
                     number: raw.number,
-                    last: raw.last,
                     text: raw.text,
                     content,
                 }));
             }
+        }
+        Ok(None)
+    }
+
+    /// Returns how many records there are, without a look at what they ask for.
+    pub(crate) fn count(mut self) -> io::Result<u64> {
+        let mut count = 0;
+        while let Some(raw) = self.next_raw()? {
+            let is_blank = match &mut self.parser {
+                Parser::Csv { columns, cells } if raw.fault.is_none() => {
+                    cells.read(&raw.text);
+                    columns.read(cells).is_none()
+                }
+                _ => false,
+            };
+            count += u64::from(!is_blank);
+        }
+        Ok(count)
+    }
+
+    fn next_raw(&mut self) -> io::Result<Option<Raw>> {
+        match self.first.take() {
+            Some(raw) => Ok(Some(raw)),
+            None => self.records.next(),
         }
     }
 

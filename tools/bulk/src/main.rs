@@ -37,7 +37,7 @@ mod settings;
 mod start;
 mod summary;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::{self, ExitCode};
@@ -49,7 +49,7 @@ use crate::announce::announce;
 use crate::cli::{NAME, Options, is_named};
 use crate::earlier::Earlier;
 use crate::hint::resume_hint;
-use crate::input::{Format, Input};
+use crate::input::Input;
 use crate::output::{Failures, Output};
 use crate::progress::{Progress, eprint_line};
 use crate::record::Header;
@@ -72,7 +72,6 @@ fn start(options: &Options) -> Result<ExitCode, String> {
     }
     let (cfg, server) = settings::settings(options)?;
     let path = options.input.as_deref();
-    let format = options.format();
     if path.is_none() && io::stdin().is_terminal() {
         eprint_line("reading lines from this terminal; Ctrl-D ends them, --help shows more");
     }
@@ -99,8 +98,7 @@ fn start(options: &Options) -> Result<ExitCode, String> {
     }
     let total = path
         .filter(|path| fs::metadata(path).is_ok_and(|file| file.is_file()))
-        .and_then(|path| lines::count(File::open(path).ok()?).ok())
-        .map(|lines| lines.saturating_sub(u64::from(format == Format::Csv)));
+        .and_then(|_| Input::open(options).ok()?.count().ok());
     let results_path = options
         .results_path()
         .unwrap_or(Path::new("standard output"));

@@ -26,8 +26,6 @@ pub(crate) struct Job {
     /// Its place in the order of results, which the queue gives it.
     pub(crate) place: u64,
     pub(crate) line: u64,
-    /// How many lines of the file it takes.
-    pub(crate) lines: u64,
     pub(crate) update: Box<Update>,
     pub(crate) checksum: Checksum,
     /// The records of what it supersedes.
@@ -38,8 +36,6 @@ pub(crate) struct Job {
 
 /// A line that is done.
 pub(crate) struct Done {
-    /// How many lines of the file it takes.
-    pub(crate) lines: u64,
     pub(crate) result: LineResult,
     /// What is written of it to the failures; empty where it is none.
     pub(crate) failure: Vec<u8>,
@@ -117,7 +113,6 @@ mod tests {
         Job {
             place: 0,
             line,
-            lines: 1,
             update: Box::new(Update {
                 id: id.to_owned(),
                 patch: CustomerPatch::new(),
@@ -131,7 +126,6 @@ mod tests {
 
     fn done(line: u64) -> Done {
         Done {
-            lines: 1,
             result: LineResult::bad_line(line, &[]),
             failure: Vec::new(),
         }

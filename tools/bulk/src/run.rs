@@ -108,7 +108,6 @@ impl Run {
 
     /// Takes a line, as soon as there is room for it. Returns whether to go on.
     pub(crate) fn push(&self, line: Line, earlier: Option<&mut Earlier>) -> bool {
-        let lines = line.last - line.number + 1;
         let job = match line.content {
             Content::Bad(faults) => Err(LineResult::bad_line(line.number, &faults)),
             Content::Invalid { id, faults } => {
@@ -129,7 +128,7 @@ impl Run {
                     )),
                     Known::Kept(outcome) | Known::Repeated(outcome) => {
                         self.lock().counts.add(outcome, true);
-                        self.progress.advance(lines);
+                        self.progress.advance(1);
                         return true;
                     }
                     Known::Open(_) if !self.sends => {
@@ -160,7 +159,7 @@ impl Run {
         }
         match job {
             Err(result) => {
-                let done = self.done(lines, &line.text, result);
+                let done = self.done(&line.text, result);
                 state.queue.push_done(done);
                 drop(self.write(state, Queue::pop_done));
             }
@@ -168,7 +167,6 @@ impl Run {
                 let is_ready = state.queue.push_job(Job {
                     place: 0,
                     line: line.number,
-                    lines,
                     update,
                     checksum,
                     superseded,
@@ -363,21 +361,18 @@ impl Run {
     fn finish<'a>(&'a self, mut state: Guard<'a>, job: &Job, mut result: LineResult) -> Guard<'a> {
         result.text.insert_str(0, &job.superseded);
         // A further line of its id is for this thread, which is free now.
-        state
-            .queue
-            .finish(job, self.done(job.lines, &job.text, result));
+        state.queue.finish(job, self.done(&job.text, result));
         if state.is_ended && state.queue.is_idle() {
             self.jobs.notify_all();
         }
         self.write(state, Queue::pop_done)
     }
 
-    fn done(&self, lines: u64, text: &[u8], result: LineResult) -> Done {
+    fn done(&self, text: &[u8], result: LineResult) -> Done {
         let format = self.failure_format.as_ref();
         let format = format.filter(|_| !result.reason.is_empty());
         let failure = format.map(|format| format.record(text, &result.reason));
         Done {
-            lines,
             failure: failure.unwrap_or_default(),
             result,
         }
@@ -423,8 +418,7 @@ impl Run {
                         .print(&format!("line {}: {problem}", result.line));
                 }
             }
-            self.progress
-                .advance(done.iter().map(|done| done.lines).sum());
+            self.progress.advance(done.len() as u64);
         }
         state
     }

@@ -3,6 +3,7 @@
 //! `BULK_LINES`, `BULK_KILLS` and `BULK_SEED` set the size and the course of
 //! the run that is killed over and over; see `killed.rs`.
 
+mod announce;
 mod bench;
 mod cli;
 mod columns;
