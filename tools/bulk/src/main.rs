@@ -34,6 +34,7 @@ mod record;
 mod results;
 mod run;
 mod settings;
+mod signals;
 mod start;
 mod summary;
 
@@ -41,7 +42,7 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::{self, ExitCode};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -181,22 +182,23 @@ fn at(path: &Path) -> impl Fn(io::Error) -> String {
 fn stop_on_signal(run: &Arc<Run>, options: &Options) -> Result<(), String> {
     let run = Arc::clone(run);
     let hint = resume_hint(options, false);
-    let first = OnceLock::new();
-    let handler = move || {
-        if let Some(first) = first.get() {
-            // Some programs deliver one signal twice, to the process and to its group.
-            if Instant::elapsed(first) >= SAME_SIGNAL {
-                eprint_line(&format!("\nended at once; {hint}"));
-                process::exit(3);
-            }
-            return;
+    let mut first: Option<Instant> = None;
+    let handle = move || match first {
+        // Some programs deliver one signal twice, to the process and to its group.
+        Some(first) if first.elapsed() < SAME_SIGNAL => {}
+        Some(_) => {
+            eprint_line(&format!("\nended at once; {hint}"));
+            process::exit(3);
         }
-        let _ = first.set(Instant::now());
-        run.progress
-            .print("stopping: the lines under way are finished first; Ctrl-C again ends at once");
-        run.stop("interrupted".to_owned());
+        None => {
+            first = Some(Instant::now());
+            run.progress.print(
+                "stopping: the lines under way are finished first; Ctrl-C again ends at once",
+            );
+            run.stop("interrupted".to_owned());
+        }
     };
-    ctrlc::set_handler(handler).map_err(|error| format!("signals cannot be handled: {error}"))
+    signals::on_stop(handle).map_err(|error| format!("signals cannot be handled: {error}"))
 }
 
 fn spawn(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use paywithsoap::testing::Fault;
 
-use crate::bench::{Bench, lines, stderr_text};
+use crate::bench::{Bench, PROGRAM, lines, stderr_text};
 
 #[test]
 fn an_interrupt_finishes_the_lines_under_way() {
@@ -56,6 +56,30 @@ fn a_second_interrupt_ends_at_once_and_loses_nothing() {
     bench.expect(0, &bench.resume_args());
     bench.assert_all_applied(&input);
     bench.assert_end_state(&input);
+}
+
+/// As under `nohup`.
+#[test]
+fn a_run_that_is_to_outlive_its_terminal_does() {
+    let bench = Bench::new("outlives_its_terminal");
+    let input = lines(200, 200, 3);
+    bench.write_input(&input);
+    bench
+        .server
+        .fail_next(Fault::Delay(Duration::from_millis(300)));
+    let child = bench
+        .environment(Command::new("sh"))
+        .args(["-c", r#"trap "" HUP; exec "$@""#, "sh", PROGRAM])
+        .args(bench.results_args())
+        .arg(&bench.input)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    bench.wait_for_requests(1);
+    send(&child, "HUP");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    bench.assert_all_applied(&input);
 }
 
 #[test]
