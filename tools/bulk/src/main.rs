@@ -140,16 +140,15 @@ fn start(options: &Options) -> Result<ExitCode, String> {
         // A panic has stopped the run.
         let _ = worker.join();
     }
+    let ended = run.close();
+    let notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
     let summary = Summary {
         api: &api,
-        ended: run.close(),
+        ended,
+        notes: notes.lines(options.dry_run),
         elapsed: started.elapsed(),
     };
     summary.print(options);
-    let notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
-    for note in notes.lines(options.dry_run) {
-        eprint_line(&note);
-    }
     Ok(ExitCode::from(summary.exit_code()))
 }
 

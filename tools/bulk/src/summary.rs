@@ -15,6 +15,8 @@ pub(crate) struct Summary<'a> {
     /// The API's URL, or what stands for it.
     pub(crate) api: &'a str,
     pub(crate) ended: Ended,
+    /// What is worth knowing of the lines that are sent.
+    pub(crate) notes: Vec<String>,
     pub(crate) elapsed: Duration,
 }
 
@@ -91,6 +93,7 @@ impl Summary<'_> {
                 eprint_line(&format!("{} {what}", plural(count)));
             }
         }
+        self.notes.iter().for_each(|note| eprint_line(note));
         if let Some(reason) = stopped {
             eprint_line(&format!("stopped: {reason}"));
         }
