@@ -317,3 +317,13 @@ const NONE: usize = usize::MAX;
 
 const NO_SALT: &str = "an earlier version of this program wrote it, which knew lines by their \
     numbers: continue it with that version, or start another file with --results";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_takes_little_memory() {
+        assert!(size_of::<Entry>() <= 64);
+    }
+}

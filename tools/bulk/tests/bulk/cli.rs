@@ -163,6 +163,42 @@ fn piped_output_is_plain_text() {
     assert_eq!(records(&output.stdout).len(), 40);
 }
 
+#[test]
+fn a_file_may_hold_the_key() {
+    let bench = Bench::new("a_file_may_hold_the_key");
+    bench.write_input(&lines(3, 3, 1));
+    let path = bench.folder.join("key");
+    let run = || {
+        let mut command = bench.command();
+        command.env("SOAP_API_KEY", "another-key");
+        let command = command.arg("--key-file").arg(&path).arg(&bench.input);
+        command.output().unwrap()
+    };
+    for end in ["", "\n", "\r\n"] {
+        let key = bench.server.api_key();
+        fs::write(&path, format!("\u{FEFF}{key}{end}")).unwrap();
+        let output = run();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let sent = bench.server.requests().len();
+    let start = format!("paywithsoap-bulk: --key-file {}: ", path.display());
+    for (text, message) in [
+        (Some("a key\n"), "must be visible ASCII characters only"),
+        (Some("\n"), "must "),
+        (None, "No such file"),
+    ] {
+        match text {
+            Some(text) => fs::write(&path, text).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let output = run();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let stderr = stderr_text(&output);
+        assert!(stderr.starts_with(&format!("{start}{message}")), "{stderr}");
+    }
+    assert_eq!(bench.server.requests().len(), sent);
+}
+
 /// `--ca` is read and replaces the built-in roots; what is wrong with it is
 /// reported before anything is sent.
 #[test]

@@ -8,6 +8,7 @@ mod bench;
 mod cli;
 mod columns;
 mod conversions;
+mod export;
 mod failures;
 mod files;
 mod input;
