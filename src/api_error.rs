@@ -1,11 +1,11 @@
 //! Error bodies, read tolerantly: the API documents none.
 
-use std::{fmt, mem};
+use std::{fmt, mem, slice};
 
-use crate::field_names::{LOCATORS, Name, clauses, strip_field};
-use crate::format::Field;
-use crate::json::Value;
-use crate::redact::{self, Sent};
+use crate::field_names::{LOCATORS, Name, clauses, is_gap, is_one_of, strip_field};
+use crate::format::{self, Field};
+use crate::json::{self, Kind, Value};
+use crate::redact::{self, Sent, holds};
 
 /// The server's error response, read as tolerantly as possible: the API
 /// documents no error body.
@@ -108,33 +108,33 @@ impl ApiError {
         sent: &Sent<'_>,
     ) -> Self {
         let is_rejection = (400..500).contains(&status);
-        let media_type = content_type.unwrap_or("text/plain").to_ascii_lowercase();
+        let is_plain = content_type.is_none_or(|of| format::starts_with(of, "text/plain"));
         // Some servers put a byte order mark before UTF-8; JSON has none.
         let body = body.trim_start_matches('\u{FEFF}').trim();
-        // Neither HTML nor JSON that was cut.
-        let is_text = !(body.is_empty() || body.contains('<') || body.starts_with(['{', '[']))
-            && body.chars().nth(MAX_PLAIN_CHARS).is_none()
-            && media_type.starts_with("text/plain")
-            && is_rejection;
-        let plain = || is_text.then(|| Value::Text(body.into()));
-        let body = Value::read(body, MAX_LEVELS).or_else(plain);
-        let body = body.unwrap_or(Value::Nothing);
+        let nodes = json::read(body, MAX_LEVELS).unwrap_or_default();
+        let json = Value(&nodes);
         let mut reader = Reader {
             sent: &sent.fields,
             ..Reader::default()
         };
-        reader.walk(&body, Name::default(), MAX_LEVELS, false);
+        // Neither HTML nor JSON that was cut.
+        let is_text = !(body.is_empty() || body.contains('<') || body.starts_with(['{', '[']));
+        if !nodes.is_empty() {
+            reader.walk(json, Name::default(), MAX_LEVELS);
+        } else if is_text && is_plain && is_rejection && body.chars().count() <= MAX_PLAIN_CHARS {
+            reader.say(body, Name::default());
+        }
         if !is_rejection {
             reader.errors.clear();
         }
-        let text = |map: &Value, key| map.get(key).texts().join("; ");
-        let error = body.get("error");
-        let messages = [reader.message, reader.reason, text(error, "code")];
-        let hints = [text(&body, "hint"), text(error, "hint")];
+        let error = json.get("error");
+        let first = |value: Value<'_>| Some(value.texts().first()?.text.to_string());
+        let messages = [reader.message, reader.reason];
+        let message = messages.into_iter().find(|text| !text.is_empty());
         Self {
             status,
-            message: messages.into_iter().find(|text| !text.is_empty()),
-            hint: hints.into_iter().find(|text| !text.is_empty()),
+            message: message.or_else(|| first(error.get("code"))),
+            hint: first(json.get("hint")).or_else(|| first(error.get("hint"))),
             field_errors: reader.errors,
         }
     }
@@ -199,120 +199,118 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads a value of which `name` is known, and that has so many levels.
-    fn walk(&mut self, value: &Value, name: Name<'_>, levels: u8, is_item: bool) {
-        match value {
-            Value::Other if name.field.is_some() => self.say(INVALID, name),
-            Value::Nothing | Value::Other => {}
-            Value::Text(text) => self.walk_text(text, name, levels),
-            Value::List(items) => match &items[..] {
-                // A path and what is wrong there, as garde writes it.
-                [path @ Value::List(_), map @ Value::Map(_)] => {
-                    self.walk(map, Name::locate(path, 2).or(name), levels - 1, false);
+    fn walk(&mut self, value: Value<'_>, name: Name<'_>, levels: usize) {
+        match value.kind() {
+            Kind::Other if name.field.is_some() => self.say(INVALID, name),
+            Kind::Nothing | Kind::Other => {}
+            Kind::Text if self.is_embedded || !value.text().trim().starts_with(['[', '{']) => {
+                self.say(value.text(), name);
+            }
+            Kind::Text => {
+                self.is_embedded = true;
+                match json::read(value.text(), levels) {
+                    Some(nodes) => self.walk(Value(&nodes), name, levels),
+                    None => self.say(value.text(), name),
                 }
-                _ => {
-                    for item in items {
-                        self.walk(item, name, levels - 1, true);
+                self.is_embedded = false;
+            }
+            Kind::List => {
+                // A path and what is wrong there, as garde writes it.
+                let kinds = value.parts().map(Value::kind);
+                let is_pair = kinds.eq([Kind::List, Kind::Map]);
+                let mut place = name;
+                for item in value.parts() {
+                    if is_pair && item.kind() == Kind::List {
+                        place = Name::locate(item, 2).or(name);
+                    } else {
+                        self.walk(item, place, levels - 1);
                     }
                 }
-            },
-            Value::Map(_) => self.walk_map(value, name, levels, is_item),
+            }
+            Kind::Map => self.walk_map(value, name, levels),
         }
     }
 
-    fn walk_text(&mut self, text: &str, name: Name<'_>, levels: u8) {
-        let is_json = !self.is_embedded && text.trim_start().starts_with(['[', '{']);
-        if is_json && let Some(value) = Value::read(text, levels) {
-            self.is_embedded = true;
-            self.walk(&value, name, levels, false);
-            self.is_embedded = false;
-        } else {
-            self.say(text, name);
-        }
-    }
-
-    fn walk_map(&mut self, map: &Value, under: Name<'_>, levels: u8, is_item: bool) {
+    fn walk_map(&mut self, map: Value<'_>, under: Name<'_>, levels: usize) {
         self.read += 8;
-        if map.entries().is_empty() || self.read > MAX_READ {
+        let (mut is_fields, mut is_echo) = (false, false);
+        for part in map.parts() {
+            if let Some(field) = Name::new(part.key()).field {
+                is_fields = true;
+                is_echo |= self.is_sent(field, part.text());
+            }
+        }
+        if map.0.len() == 1 || self.read > MAX_READ || is_fields && is_record(map) {
             return;
         }
         let is_top = levels == MAX_LEVELS;
-        let names = map.entries().iter().map(|(key, _)| Name::new(key));
-        let names: Vec<_> = names.map(|name| name.without(&TEXTS)).collect();
-        let has_field = names.iter().any(|name| name.field.is_some());
-        if has_field && is_record(map) {
-            return;
-        }
-        let mut name = Name::locate(map, 3);
+        let mut place = Name::locate(map, 3);
         // At the top, a path is that of the URL.
-        if name.field.is_none() && (is_top || under.field.is_some()) {
-            name = Name::default();
+        if is_top && place.field.is_none() {
+            place = Name::default();
         }
-        let is_located = !name.text.is_empty();
-        let name = name.or(under);
+        let name = place.or(under);
         let own = own_texts(map);
-        let own_key = own.as_ref().map(|(key, _)| *key);
-        let code = map.get("code").text().unwrap_or(INVALID);
-        match own {
-            Some((_, texts)) => {
-                for text in texts {
-                    self.walk_text(text, name, levels - 1);
-                }
-            }
-            None if name.field.is_some() && !is_top => self.say(code, name),
-            None if is_item && is_located => self.say(INVALID, name),
-            None => {}
+        let has_own = own.kind() != Kind::Nothing;
+        let said = self.message.len();
+        for text in own.texts() {
+            self.walk(Value(slice::from_ref(text)), name, levels - 1);
         }
-        if is_located && !is_top || under.field.is_some() {
-            return;
-        }
-        let entries = || map.entries().iter().zip(&names);
-        let is_echo = entries().any(|((_, value), name)| self.is_sent(name.field, value));
-        for ((key, value), place) in entries() {
-            let key = key.as_str();
-            if own_key == Some(key) || LOCATORS.contains(&key) || SKIPPED.contains(&key) {
+        let is_located = !is_top && !place.text.is_empty();
+        let is_done = under.field.is_some() || is_located && name.field.is_some();
+        for part in map.parts().filter(|_| !is_done) {
+            let (key, texts) = (part.key(), part.texts());
+            if is_one_of(LOCATORS, key) || is_one_of(SKIPPED, key) || has_own && own.key() == key {
                 continue;
             }
-            let texts = value.texts();
-            let name = match value {
-                Value::Text(_) | Value::Other if is_echo => continue,
-                Value::Other if is_top && own_key.is_some() => continue,
-                _ if place.field.is_some() => *place,
-                Value::Text(_) if is_top || !has_field => continue,
-                Value::List(_) if texts.is_empty() => name,
-                Value::List(_) if !has_field && !has_sentence(&texts) => continue,
-                Value::Text(_) | Value::List(_) => place.or(name),
-                Value::Map(_) if own_texts(value).is_none() => Name::default(),
-                Value::Map(_) if has_field => place.or(name),
-                Value::Nothing | Value::Other | Value::Map(_) => name,
+            let is_text = is_one_of(TEXTS, key);
+            let place = if is_text { name } else { Name::new(key) };
+            let is_list = part.kind() == Kind::List && texts.is_empty();
+            let name = match part.kind() {
+                // Of what has another name, only a list of maps is left to read.
+                _ if is_located && !is_list => continue,
+                Kind::Text | Kind::Other if is_echo => continue,
+                Kind::Other if is_top && has_own => continue,
+                _ if place.field.is_some() => place,
+                Kind::Text if is_top || !is_fields => continue,
+                Kind::List if is_list => name,
+                Kind::List if !is_fields && !has_sentence(part) => continue,
+                Kind::Text | Kind::List => place.or(name),
+                Kind::Map if own_texts(part).kind() == Kind::Nothing => Name::default(),
+                Kind::Map if is_fields => place.or(name),
+                Kind::Nothing | Kind::Other | Kind::Map => name,
             };
-            self.walk(value, name, levels - 1, false);
+            self.walk(part, name, levels - 1);
         }
-        if is_located && own_key.is_none() && !self.is_placed {
-            self.say(code, name);
+        // In a list, a name is enough.
+        let is_named = name.field.is_some() || is_located && map.key().is_empty();
+        if !has_own && self.message.len() == said && is_named {
+            let code = map.get("code").texts().first();
+            self.say(code.map_or(INVALID, |code| &code.text), name);
         }
     }
 
-    /// Whether a field has the value that was sent, or one of its format.
-    fn is_sent(&self, field: Option<Field>, value: &Value) -> bool {
-        let (Some(field), Some(text)) = (field, value.text()) else {
-            return false;
-        };
-        let lower = |text: &str| text.trim().to_lowercase();
+    /// Whether a field has the value that was sent, or one that looks like it.
+    fn is_sent(&self, field: Field, text: &str) -> bool {
+        let is_address = text.contains(['@']) && !text.contains(is_gap);
+        let is_number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '('))
+            && !text.contains(|c: char| c.is_ascii_lowercase());
         let mut sent = self.sent.iter();
-        // Words like `is taken` have the format of names alone.
-        !field.is_name() && field.check(text.into()).is_ok()
-            || sent.any(|(name, value)| *name == field && lower(value) == lower(text))
+        is_address
+            || is_number
+            || sent.any(|&(name, value)| name == field && text.trim().eq_ignore_ascii_case(value))
     }
 
     /// Adds a text to the message, and to the field errors.
     fn say(&mut self, text: &str, name: Name<'_>) {
-        self.read += start(text).len() + 32;
+        let head = start(text);
+        self.read += head.len() + 32;
         if self.read > MAX_READ {
             return;
         }
         if name.text.is_empty() && is_reason(text) {
             if self.reason.is_empty() {
-                self.reason = text.into();
+                self.reason.push_str(text);
             }
             return;
         }
@@ -323,21 +321,22 @@ impl Reader<'_> {
             }
             self.push(field, text, true);
         } else {
-            for (field, clause) in clauses(start(text.trim())) {
+            for (field, clause) in clauses(head.trim()) {
                 self.push(field, clause, false);
             }
         }
-        let named = letters(name.text);
-        if letters(&self.message).contains(&named) && start(&self.message).contains(text) {
+        let (message, named) = (&mut self.message, letters(name.text));
+        if holds(&letters(message), &named) && holds(start(message), text) {
             return;
         }
-        if !self.message.is_empty() {
-            self.message.push_str("; ");
+        if !message.is_empty() {
+            message.push_str("; ");
         }
-        if !letters(text).contains(&named) {
-            self.message.extend([name.text, " "]);
+        if !holds(&letters(text), &named) {
+            message.push_str(name.text);
+            message.push(' ');
         }
-        self.message.push_str(text);
+        message.push_str(text);
     }
 
     /// Adds an error, unless it is there or there are enough.
@@ -360,77 +359,81 @@ impl Reader<'_> {
 }
 
 /// Whether a map is the customer, which a 409 or 412 may return (RFC 9110, 15.5.10).
-fn is_record(map: &Value) -> bool {
-    let id = map.get("id").texts();
-    id.iter().any(|id| id.starts_with("cus_")) || !matches!(map.get("created_at"), Value::Nothing)
+fn is_record(map: Value<'_>) -> bool {
+    map.get("id").text().starts_with("cus_") || map.get("created_at").kind() != Kind::Nothing
 }
 
-/// Returns what a map says, and under which key: rather a sentence than a word, and
-/// rather any of these than a reason phrase.
-fn own_texts(map: &Value) -> Option<(&'static str, Vec<&str>)> {
-    let own = TEXTS.iter().map(|key| (*key, map.get(key)));
-    // Rules and what they say, as class-validator writes it.
-    let own = own.filter(|(key, value)| !matches!(value, Value::Map(_)) || *key == "constraints");
-    let own = own.map(|(key, value)| (key, value.texts()));
-    own.filter(|(_, texts)| !texts.is_empty())
-        .min_by_key(|(_, texts)| {
-            (
-                texts.iter().all(|text| is_reason(text)),
-                !has_sentence(texts),
-            )
-        })
+/// Returns what a map says: rather a sentence than a word, and rather any of these than
+/// a reason phrase.
+fn own_texts(map: Value<'_>) -> Value<'_> {
+    let (mut own, mut least) = (Value(&[]), 4);
+    for key in TEXTS.split(' ') {
+        let value = map.get(key);
+        // Rules and what they say, as class-validator writes it.
+        let is_own = value.kind() != Kind::Map || key == "constraints";
+        if let Some(first) = value.texts().first()
+            && is_own
+        {
+            let rank = u8::from(!has_sentence(value)) + 2 * u8::from(is_reason(&first.text));
+            if rank < least {
+                (own, least) = (value, rank);
+            }
+        }
+    }
+    own
 }
 
-fn has_sentence(texts: &[&str]) -> bool {
-    texts.iter().any(|text| text.contains(' '))
+fn has_sentence(value: Value<'_>) -> bool {
+    let mut texts = value.texts().iter();
+    texts.any(|text| text.text.contains(char::is_whitespace))
 }
 
 /// Whether a text is only what HTTP calls a status, perhaps with its number.
 fn is_reason(text: &str) -> bool {
-    let letters = letters(text).replace(|c: char| c.is_numeric(), "");
-    let letters = letters.trim_start_matches("http");
-    let letters = letters.trim_start_matches("error");
-    REASONS.contains(&*[" ", letters, " "].concat())
+    let mut letters = letters(text);
+    letters.retain(|c| !c.is_ascii_digit());
+    let phrase = letters.strip_prefix("http").unwrap_or(&letters);
+    is_one_of(REASONS, phrase.strip_prefix("error").unwrap_or(phrase))
 }
 
 /// Returns as much of a text as is searched.
 fn start(text: &str) -> &str {
-    let end = text.char_indices().nth(MAX_SEARCHED);
-    end.map_or(text, |(end, _)| &text[..end])
+    let mut end = text.len().min(MAX_SEARCHED);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// Returns the start of a text without case, spaces and punctuation.
 fn letters(text: &str) -> String {
-    let letters = start(text).chars().filter(|c| c.is_alphanumeric());
-    letters.map(|c| c.to_ascii_lowercase()).collect()
+    let mut letters = start(text).to_ascii_lowercase();
+    letters.retain(|c| c.is_ascii_alphanumeric() || !c.is_ascii());
+    letters
 }
 
 /// The keys under which a map says what is wrong, the likeliest first.
-#[rustfmt::skip]
-const TEXTS: [&str; 14] = [
-    "message", "msg", "error", "err", "detail", "description", "errors", "_errors", "messages",
-    "constraints", "defaultMessage", "reason", "brief", "title",
-];
+const TEXTS: &str = "\
+    message msg error err detail description errors _errors messages constraints \
+    defaultMessage reason brief title";
 
 /// The keys under which a map has what was sent, or what it was checked against.
-#[rustfmt::skip]
-const SKIPPED: [&str; 15] = [
-    "input", "value", "values", "found", "received", "branch", "request", "ctx", "parameters",
-    "schema", "root_schema", "stack", "trace", "hint", "name",
-];
+const SKIPPED: &str = "\
+    input value values found received branch request ctx parameters schema root_schema \
+    stack trace hint";
 
 /// The reason phrases of HTTP from 400 on, by their letters.
 const REASONS: &str = "\
-    \x20badrequest unauthorized paymentrequired forbidden notfound methodnotallowed \
+    badrequest unauthorized paymentrequired forbidden notfound methodnotallowed \
     notacceptable proxyauthenticationrequired requesttimeout conflict gone lengthrequired \
     preconditionfailed payloadtoolarge contenttoolarge requestentitytoolarge uritoolong \
     unsupportedmediatype expectationfailed misdirectedrequest unprocessableentity \
     unprocessablecontent locked faileddependency tooearly upgraderequired \
     preconditionrequired toomanyrequests requestheaderfieldstoolarge internalservererror \
-    notimplemented badgateway serviceunavailable gatewaytimeout ";
+    notimplemented badgateway serviceunavailable gatewaytimeout";
 
 /// How many levels of a body are read, so that none overflows the stack.
-const MAX_LEVELS: u8 = 16;
+const MAX_LEVELS: usize = 16;
 
 /// How long a body is that is read as a text.
 const MAX_PLAIN_CHARS: usize = 300;

@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime};
 
 use crate::format::{self, Field, with_fields};
+use crate::json::string_value;
 use crate::patch::CustomerPatch;
 
 /// Makes the struct, and all that goes through its fields.
@@ -404,16 +405,6 @@ impl Visitor<'_> for KeyVisitor {
     fn visit_bytes<E: serde::de::Error>(self, key: &[u8]) -> Result<Key, E> {
         Ok(Key(NAMES.iter().position(|name| name.as_bytes() == key)))
     }
-}
-
-/// The text of a JSON value, if it is a string.
-fn string_value(json: &str) -> Option<Cow<'_, str>> {
-    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
-    if inside.contains('\\') {
-        return serde_json::from_str(json).ok().map(Cow::Owned);
-    }
-    // The value was read as JSON before, so that nothing else is left to undo.
-    Some(Cow::Borrowed(inside))
 }
 
 /// The place of `id` in `NAMES`.

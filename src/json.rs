@@ -1,137 +1,149 @@
 //! JSON values of error bodies, in bounded levels.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::{iter, mem};
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-use crate::format::NUMBER_KEY;
-
-/// A JSON value, as far as it can be a message.
+/// A JSON value, as far as it can be a message: a node, and behind it what it holds.
 ///
 /// Not `serde_json::Value`, which reads the text under a private key of its
 /// own as JSON again: by that a body could nest deeper than any stack.
-pub(crate) enum Value {
-    /// Null, false and blank texts, which say that nothing is wrong.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<'a>(pub(crate) &'a [Node<'a>]);
+
+pub(crate) struct Node<'a> {
+    /// Where it stands in a map.
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) kind: Kind,
+    pub(crate) text: Cow<'a, str>,
+    /// How many nodes it is, with those that it holds.
+    len: usize,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// Null, false and what is empty, which say that nothing is wrong.
     Nothing,
     /// True and numbers, which are no messages.
     Other,
-    Text(String),
-    List(Vec<Value>),
-    Map(Vec<(String, Value)>),
+    Text,
+    List,
+    Map,
 }
 
-impl Value {
-    /// Reads a document, in at most so many levels: what is nested deeper is skipped.
-    pub(crate) fn read(text: &str, levels: u8) -> Option<Self> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let value = Levels(levels).deserialize(&mut deserializer).ok()?;
-        deserializer.end().ok()?;
-        Some(value)
-    }
-
-    /// Returns what is in a map.
-    pub(crate) fn entries(&self) -> &[(String, Self)] {
-        match self {
-            Self::Map(entries) => entries,
-            Self::Nothing | Self::Other | Self::Text(_) | Self::List(_) => &[],
-        }
-    }
-
-    /// Returns the last value under this key of a map.
-    pub(crate) fn get(&self, key: &str) -> &Self {
-        // RFC 8259, 4: of a repeated name, many readers report the last.
-        let mut entries = self.entries().iter();
-        let entry = entries.rfind(|(name, _)| name == key);
-        entry.map_or(&Self::Nothing, |(_, value)| value)
-    }
-
-    pub(crate) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Nothing | Self::Other | Self::List(_) | Self::Map(_) => None,
-        }
-    }
-
-    /// Returns a text, or those of a list or map of nothing but texts.
-    pub(crate) fn texts(&self) -> Vec<&str> {
-        let texts: Option<_> = match self {
-            Self::List(items) => items.iter().map(Self::text).collect(),
-            Self::Map(entries) => entries.iter().map(|(_, value)| value.text()).collect(),
-            value => value.text().map(|text| vec![text]),
+/// Reads a document, in at most so many levels: what is nested deeper is left out, and
+/// so is what follows on [`MAX_NODES`].
+pub(crate) fn read(text: &str, levels: usize) -> Option<Vec<Node<'_>>> {
+    // serde_json checks the syntax, and without recursion. Then single bytes tell the rest.
+    let json = serde_json::from_str::<&RawValue>(text).ok()?.get();
+    let bytes = json.as_bytes();
+    let (mut nodes, mut key, mut end) = (Vec::<Node<'_>>::new(), Cow::default(), 0);
+    // The places of the lists and maps that are not closed yet.
+    let mut open: Vec<usize> = Vec::new();
+    while let Some(&byte) = bytes.get(end).filter(|_| nodes.len() < MAX_NODES) {
+        let (start, mut text) = (end, Cow::default());
+        end += 1;
+        let kind = match byte {
+            b'n' | b'f' => Kind::Nothing,
+            b't' => Kind::Other,
+            // The first of a number.
+            b'-' | b'0'..=b'9' if !json[..start].ends_with(is_in_number) => Kind::Other,
+            b'[' => Kind::List,
+            b'{' => Kind::Map,
+            b'"' => {
+                while *bytes.get(end)? != b'"' {
+                    end += if bytes[end] == b'\\' { 2 } else { 1 };
+                }
+                end += 1;
+                text = string_value(json.get(start..end)?)?;
+                let is_blank = text.trim().is_empty();
+                if is_blank { Kind::Nothing } else { Kind::Text }
+            }
+            b']' | b'}' => {
+                let at = open.pop()?;
+                let len = nodes.len() - at;
+                nodes.get_mut(at)?.len = len;
+                continue;
+            }
+            b':' if open.len() < levels => {
+                key = nodes.pop()?.text;
+                continue;
+            }
+            // White space, commas, and all but the first byte of numbers and words.
+            _ => continue,
         };
-        texts.unwrap_or_default()
-    }
-}
-
-/// Reads a value of at most so many levels.
-struct Levels(u8);
-
-impl<'de> DeserializeSeed<'de> for Levels {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        if self.0 > 0 {
-            return deserializer.deserialize_any(self);
+        if open.len() < levels {
+            nodes.push(Node {
+                key: mem::take(&mut key),
+                kind,
+                text,
+                len: 1,
+            });
         }
-        // Without recursion, as serde_json does it.
-        deserializer.deserialize_ignored_any(IgnoredAny)?;
-        Ok(Value::Nothing)
+        if matches!(byte, b'[' | b'{') {
+            open.push(nodes.len() - 1);
+        }
     }
+    let count = nodes.len();
+    for at in open {
+        nodes.get_mut(at)?.len = count - at;
+    }
+    Some(nodes)
 }
 
-impl<'de> Visitor<'de> for Levels {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
+impl<'a> Value<'a> {
+    pub(crate) fn key(self) -> &'a str {
+        self.0.first().map_or("", |node| &node.key)
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Nothing)
+    pub(crate) fn kind(self) -> Kind {
+        self.0.first().map_or(Kind::Nothing, |node| node.kind)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(if value { Value::Other } else { Value::Nothing })
+    pub(crate) fn text(self) -> &'a str {
+        self.0.first().map_or("", |node| &node.text)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Other)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        let is_blank = text.trim().is_empty();
-        Ok(if is_blank {
-            Value::Nothing
-        } else {
-            Value::Text(text.into())
+    /// Returns what is in a list or map.
+    pub(crate) fn parts(self) -> impl Iterator<Item = Self> {
+        let mut rest = self.0.get(1..).unwrap_or_default();
+        iter::from_fn(move || {
+            let (part, after) = rest.split_at_checked(rest.first()?.len)?;
+            rest = after;
+            Some(Self(part))
         })
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(Self(self.0 - 1))? {
-            items.push(item);
-        }
-        Ok(Value::List(items))
+    /// Returns the last value under this key of a map.
+    pub(crate) fn get(self, key: &str) -> Self {
+        // RFC 8259, 4: of a repeated name, many readers report the last.
+        let parts = self.parts().filter(|part| part.key() == key);
+        parts.last().unwrap_or(Self(&[]))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(key) = map.next_key::<String>()? {
-            entries.push((key, map.next_value_seed(Self(self.0 - 1))?));
-        }
-        // A number, where a crate in the graph enables `arbitrary_precision`.
-        if entries.first().is_some_and(|(key, _)| key == NUMBER_KEY) {
-            return Ok(Value::Other);
-        }
-        Ok(Value::Map(entries))
+    /// Returns a text, or those of a list or map of nothing but texts.
+    pub(crate) fn texts(self) -> &'a [Node<'a>] {
+        let first = usize::from(self.kind() != Kind::Text);
+        let nodes = self.0.get(first..).unwrap_or_default();
+        let is_all = nodes.iter().all(|node| node.kind == Kind::Text);
+        if is_all { nodes } else { &[] }
     }
 }
+
+/// The text of a JSON value, if it is a string.
+pub(crate) fn string_value(json: &str) -> Option<Cow<'_, str>> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') {
+        return serde_json::from_str(json).ok().map(Cow::Owned);
+    }
+    // The value was read as JSON before, so that nothing else is left to undo.
+    Some(Cow::Borrowed(inside))
+}
+
+fn is_in_number(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | 'E' | 'e')
+}
+
+/// How many values of a document are read.
+const MAX_NODES: usize = 1024;

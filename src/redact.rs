@@ -94,9 +94,14 @@ fn is_secret(line: &str, start: usize, end: usize, secrets: &[String]) -> bool {
         let width = secret.len().min(8);
         (start.saturating_sub(width) + 1..end).any(|at| {
             let part = line.get(at..at + width).unwrap_or_default();
-            !part.is_empty() && secret.contains(part)
+            !part.is_empty() && holds(secret, part)
         })
     })
+}
+
+/// Whether a text has another in it.
+pub(crate) fn holds(text: &str, part: &str) -> bool {
+    text.contains(part)
 }
 
 impl Sent<'_> {
@@ -128,10 +133,11 @@ impl Sent<'_> {
     /// or of the address. Shorter ones are found in too many texts.
     fn names(&self, run: &str) -> bool {
         let is_text = |field: Field| field.is_name() || field == Field::Email;
+        let is_no_letter = |c: char| !c.is_ascii_alphabetic();
         let texts = self.fields.iter().filter(|(field, _)| is_text(*field));
-        let mut names = texts.flat_map(|(_, value)| value.split(|c: char| !c.is_alphabetic()));
+        let mut names = texts.flat_map(|(_, value)| value.split(is_no_letter));
         names.any(|name| {
-            let mut words = run.split(|c: char| !c.is_ascii_alphabetic());
+            let mut words = run.split(is_no_letter);
             name.len() >= 3 && words.any(|word| word.eq_ignore_ascii_case(name))
         })
     }
@@ -153,7 +159,7 @@ fn is_plain(run: &str) -> bool {
 }
 
 fn is_api_word(run: &str) -> bool {
-    run.len() < 24 && API_WORDS.contains(&*[" ", run, " "].concat())
+    run.len() < 24 && holds(API_WORDS, &[" ", run, " "].concat())
 }
 
 /// How long a message is that Display shows.
