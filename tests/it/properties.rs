@@ -191,7 +191,7 @@ proptest! {
             patch.validate().err(),
             builder.user_agent(format!("{value}\n")).root_certificates(value.as_bytes()).build().err(),
             spoilt.build().err(),
-            Config::builder(&marker).build().err(),
+            Config::builder(&marker).user_agent("").build().err(),
             update_customer(&Config::builder(&marker).base_url("http://localhost").build().unwrap(), &value, &patch).err(),
         ];
         for error in errors.iter().flatten() {
