@@ -101,7 +101,7 @@ fn exchange(
         .header(ACCEPT, JSON)
         .header(ACCEPT_ENCODING, IDENTITY)
         .header(USER_AGENT, &cfg.settings.user_agent);
-    for (name, value) in cfg.headers() {
+    for (name, value) in cfg.headers.iter() {
         request = request.header(name, value);
     }
     let (head, mut incoming) = agent.run(request.body(body)?)?.into_parts();

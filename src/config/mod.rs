@@ -41,7 +41,7 @@ pub struct Config {
     pub(crate) settings: Arc<Settings>,
     // Apart from the shared settings, so that `with_header` and `with_timeout`
     // change no clone.
-    headers: Arc<[Header]>,
+    pub(crate) headers: Arc<[Header]>,
     timeout: Duration,
 }
 
@@ -227,10 +227,6 @@ impl Config {
         self.settings.process.current()
     }
 
-    pub(crate) fn headers(&self) -> &[Header] {
-        &self.headers
-    }
-
     /// How many bytes key and headers have in a request.
     pub(crate) fn head_size(&self) -> usize {
         self.settings.authorization.len() + size(&self.headers)
@@ -254,7 +250,7 @@ fn size(headers: &[Header]) -> usize {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let headers = self.headers().iter();
+        let headers = self.headers.iter();
         let headers: Vec<_> = headers.map(|(name, _)| name.as_str()).collect();
         let network = self.network();
         f.debug_struct("Config")
