@@ -146,6 +146,7 @@ fn rejects_proxies_with_a_rule() {
         ("http://user:p/x@proxy.example", Some(USER)),
         ("user:p/x@proxy.example", Some(USER)),
         ("http://user:1?x@proxy.example", Some(USER)),
+        ("user:1#x@proxy.example", Some(USER)),
         ("http://user:p%zz@proxy.example", Some(USER)),
         ("http://user:p%ff@proxy.example", Some(USER)),
         ("http://user:p@ss@proxy.example", Some(USER)),

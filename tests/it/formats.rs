@@ -103,6 +103,7 @@ fn rejects_email_addresses_with_a_rule() {
             ("\u{201C}a@b.com\u{201D}", Some(QUOTES)),
             // A quote is of the address where that is valid as it stands.
             ("'a'@b.com", None),
+            ("MAILTO:", Some(URI)),
             ("mailto:a@b.com", Some(URI)),
             ("MAILTO:a@b.com?subject=x", Some(URI)),
             ("mailto:a%2Btag@b.com", Some(URI)),

@@ -580,7 +580,10 @@ mod with_tls {
             let cfg = common::config(addr)
                 .base_url(format!("https://{addr}"))
                 .system_roots(cfg!(feature = "platform-verifier"));
-            println!("{:?}", End::of(&call(&cfg.build().unwrap())));
+            let given = cfg.clone().root_certificates(tls::root());
+            // Made here, of another key than the parent's.
+            let ends = [cfg, given].map(|cfg| End::of(&call(&cfg.build().unwrap())));
+            println!("{ends:?}");
             return;
         }
         let addr = tls::serve(tls::good(), whole);
@@ -600,7 +603,12 @@ mod with_tls {
                 .unwrap();
             fs::remove_file(&pem).unwrap();
             let reported = String::from_utf8_lossy(&child.stdout);
-            let expected = if trusted { "Applied" } else { "NotSent" };
+            // What is given counts alone, whatever the variables say.
+            let expected = if trusted {
+                "[Applied, NotSent]"
+            } else {
+                "[NotSent, NotSent]"
+            };
             assert!(
                 reported.lines().any(|line| line.ends_with(expected)),
                 "{child:?}"
