@@ -127,20 +127,16 @@ fn start(options: &Options) -> Result<ExitCode, String> {
         options,
         failure_format,
         progress,
-        output,
+        output.salt(),
     ));
     stop_on_signal(&run, options)?;
-    let workers: Vec<_> = (0..options.threads)
-        .map(|_| spawn(&run, Run::work))
-        .collect::<Result<_, _>>()?;
+    for _ in 0..options.threads {
+        spawn(&run, Run::work)?;
+    }
     // The last to start: until it does, nothing is sent. Detached: where the run
     // stops, it may be waiting for input.
     spawn(&run, move |run| read(run, input, earlier))?;
-    for worker in workers {
-        // A panic has stopped the run.
-        let _ = worker.join();
-    }
-    let ended = run.close();
+    let ended = run.write(output);
     let notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
     let summary = Summary {
         api: &api,
@@ -200,16 +196,14 @@ fn stop_on_signal(run: &Arc<Run>, options: &Options) -> Result<(), String> {
     signals::on_stop(handle).map_err(|error| format!("signals cannot be handled: {error}"))
 }
 
-fn spawn(
-    run: &Arc<Run>,
-    work: impl FnOnce(&Run) + Send + 'static,
-) -> Result<thread::JoinHandle<()>, String> {
+fn spawn(run: &Arc<Run>, work: impl FnOnce(&Run) + Send + 'static) -> Result<(), String> {
     let run = Arc::clone(run);
     thread::Builder::new()
         .spawn(move || {
             let _guard = StopOnPanic(&run);
             work(&run);
         })
+        .map(drop)
         .map_err(|error| format!("no thread: {error}"))
 }
 

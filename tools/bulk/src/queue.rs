@@ -89,6 +89,11 @@ impl Queue {
         }
     }
 
+    /// Whether the first line that has no result yet has one now.
+    pub(crate) fn is_front_done(&self) -> bool {
+        matches!(self.window.front(), Some(Some(_)))
+    }
+
     /// Takes all that is done up to the first line that is not, in input order.
     pub(crate) fn pop_done(&mut self) -> Vec<Done> {
         let count = self.window.iter().take_while(|done| done.is_some()).count();

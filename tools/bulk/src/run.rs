@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use paywithsoap::testing::TestServer;
 use paywithsoap::{Config, Customer, Error, ErrorKind, Outcome as CallOutcome, update_customer};
@@ -38,6 +38,8 @@ pub(crate) struct Run {
     jobs: Condvar,
     /// There is room for more lines.
     room: Condvar,
+    /// There is a result to write, or there will be none any more.
+    done: Condvar,
     /// A pause is over before its time, or is no longer of interest.
     turns: Condvar,
 }
@@ -46,15 +48,16 @@ struct State {
     queue: Queue,
     pacing: Pacing,
     first_responses: FirstResponses,
-    /// Who writes takes it, so that the state need not be locked meanwhile. Absent
-    /// for good once something could not be written.
-    output: Option<Output>,
     /// What earlier runs have left, once the whole input was read.
     earlier: Option<Earlier>,
     counts: Counts,
     problems: Problems,
-    /// How many threads wait for a line to send.
+    /// How many threads there are that send lines.
+    working: usize,
+    /// How many of them wait for a line to send.
     idle: usize,
+    /// Whether nobody writes results, for want of any.
+    is_writer_idle: bool,
     /// No line will follow.
     is_ended: bool,
     /// Why nothing is sent any more.
@@ -78,30 +81,32 @@ impl Run {
         options: &Options,
         failure_format: Option<FailureFormat>,
         progress: Progress,
-        output: Output,
+        salt: &str,
     ) -> Self {
         Self {
             cfg,
             server,
             sends: !options.dry_run,
             with_customer: options.with_customer,
-            salted: Salted::new(output.salt()),
+            salted: Salted::new(salt),
             failure_format,
             progress,
             state: Mutex::new(State {
                 queue: Queue::default(),
                 pacing: Pacing::new(options.rate, options.first_pause),
                 first_responses: FirstResponses::new(options.keep_going),
-                output: Some(output),
                 earlier: None,
                 counts: Counts::default(),
                 problems: Problems::default(),
+                working: options.threads,
                 idle: 0,
+                is_writer_idle: false,
                 is_ended: false,
                 stopped: None,
             }),
             jobs: Condvar::new(),
             room: Condvar::new(),
+            done: Condvar::new(),
             turns: Condvar::new(),
         }
     }
@@ -161,7 +166,7 @@ impl Run {
             Err(result) => {
                 let done = self.done(&line.text, result);
                 state.queue.push_done(done);
-                drop(self.write(state, Queue::pop_done));
+                self.wake_writer(&mut state);
             }
             Ok((update, checksum, superseded)) => {
                 let is_ready = state.queue.push_job(Job {
@@ -198,6 +203,7 @@ impl Run {
     /// The state is locked once for each line, from the end of a call to the
     /// start of the next.
     pub(crate) fn work(&self) {
+        let _working = Working(self);
         let mut state = self.lock();
         loop {
             let (locked, job) = self.next_job(state);
@@ -208,16 +214,44 @@ impl Run {
         }
     }
 
-    /// Writes what is left, and makes all of it last.
-    pub(crate) fn close(&self) -> Ended {
+    /// Writes results, in input order, until there are no more, and makes all of
+    /// them last.
+    pub(crate) fn write(&self, mut output: Output) -> Ended {
         let mut state = self.lock();
+        let mut is_written = true;
+        while is_written && state.working > 0 {
+            state.is_writer_idle = !state.queue.is_front_done();
+            if state.is_writer_idle {
+                let waited = self.done.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            // To write each result alone would cost a tenth of a call.
+            drop(state);
+            thread::sleep(GATHER_TIME);
+            state = self.lock();
+            let was = state.queue.len();
+            let done = state.queue.pop_done();
+            if was > WINDOW / 2 && state.queue.len() <= WINDOW / 2 {
+                self.room.notify_one();
+            }
+            (state, is_written) = self.write_done(state, &mut output, &done);
+        }
+        while state.working > 0 {
+            let waited = self.done.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
         self.progress.clear();
-        state = self.write(state, Queue::pop_done_over_gaps);
-        let earlier = state.earlier.take().filter(|_| state.stopped.is_none());
-        match state.output.take().map(|output| output.close(earlier)) {
-            Some(Ok(gone)) => state.counts.gone = gone,
-            Some(Err(message)) => self.stop_with(&mut state, message),
-            None => {}
+        if is_written {
+            let done = state.queue.pop_done_over_gaps();
+            (state, is_written) = self.write_done(state, &mut output, &done);
+        }
+        if is_written {
+            let earlier = state.earlier.take().filter(|_| state.stopped.is_none());
+            match output.close(earlier) {
+                Ok(gone) => state.counts.gone = gone,
+                Err(message) => self.stop_with(&mut state, message),
+            }
         }
         Ended {
             counts: state.counts,
@@ -365,7 +399,8 @@ impl Run {
         if state.is_ended && state.queue.is_idle() {
             self.jobs.notify_all();
         }
-        self.write(state, Queue::pop_done)
+        self.wake_writer(&mut state);
+        state
     }
 
     fn done(&self, text: &[u8], result: LineResult) -> Done {
@@ -386,41 +421,41 @@ impl Run {
         }
     }
 
-    /// Writes what is done, in input order. Where another thread is at it, that one
-    /// goes on with this.
-    fn write<'a>(&'a self, mut state: Guard<'a>, pop: fn(&mut Queue) -> Vec<Done>) -> Guard<'a> {
-        while let Some(mut output) = state.output.take() {
-            let was = state.queue.len();
-            let done = pop(&mut state.queue);
-            if done.is_empty() {
-                state.output = Some(output);
-                break;
-            }
-            if was > WINDOW / 2 && state.queue.len() <= WINDOW / 2 {
-                self.room.notify_one();
-            }
-            drop(state);
-            let written = output.write(&done);
-            state = self.lock();
-            if let Err(message) = written {
-                // What came after it would hide that it is missing.
-                self.stop_with(&mut state, message);
-                break;
-            }
-            state.output = Some(output);
-            for Done { result, .. } in &done {
-                state.counts.add(result.outcome, result.is_repeated);
-                state.counts.mismatches += u64::from(result.is_mismatch);
-                if let Some(problem) = &result.problem
-                    && state.problems.add(problem)
-                {
-                    self.progress
-                        .print(&format!("line {}: {problem}", result.line));
-                }
-            }
-            self.progress.advance(done.len() as u64);
+    /// Wakes who writes, where it waits for a result.
+    fn wake_writer(&self, state: &mut State) {
+        if state.is_writer_idle && state.queue.is_front_done() {
+            state.is_writer_idle = false;
+            self.done.notify_one();
         }
-        state
+    }
+
+    /// Writes results, and counts and shows them then. Returns whether they could be
+    /// written; where not, what came after them would hide that they are missing.
+    fn write_done<'a>(
+        &'a self,
+        state: Guard<'a>,
+        output: &mut Output,
+        done: &[Done],
+    ) -> (Guard<'a>, bool) {
+        drop(state);
+        let written = output.write(done);
+        let mut state = self.lock();
+        if let Err(message) = written {
+            self.stop_with(&mut state, message);
+            return (state, false);
+        }
+        for Done { result, .. } in done {
+            state.counts.add(result.outcome, result.is_repeated);
+            state.counts.mismatches += u64::from(result.is_mismatch);
+            if let Some(problem) = &result.problem
+                && state.problems.add(problem)
+            {
+                self.progress
+                    .print(&format!("line {}: {problem}", result.line));
+            }
+        }
+        self.progress.advance(done.len() as u64);
+        (state, true)
     }
 
     fn stop_with(&self, state: &mut State, reason: String) {
@@ -432,6 +467,16 @@ impl Run {
 
     fn lock(&self) -> Guard<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread that sends lines.
+struct Working<'a>(&'a Run);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.lock().working -= 1;
+        self.0.done.notify_one();
     }
 }
 
@@ -456,6 +501,9 @@ fn signal(error: &Error) -> Signal {
         _ => Signal::Failed { retry_after },
     }
 }
+
+/// How long results are gathered before they are written.
+const GATHER_TIME: Duration = Duration::from_micros(500);
 
 /// How many lines may be under way or wait for an earlier one: what a kill
 /// makes to be sent again at most.
