@@ -75,6 +75,24 @@ fn jittered_delays_double_to_eight_seconds() {
     assert_eq!(delay(0, u32::MAX, None), Duration::from_millis(500));
 }
 
+/// The crate page is the one place that states them.
+#[test]
+fn the_docs_state_the_delays() {
+    let seconds = |attempt, jitter| delay(attempt, jitter, None).as_secs_f64();
+    let (first, most) = (seconds(1, u32::MAX), seconds(u32::MAX, u32::MAX));
+    let least = seconds(1, 0) / first;
+    let is_worth = |s| is_worth_waiting(Duration::from_secs(s), None);
+    let limit = (0..).find(|s| !is_worth(s + 1)).unwrap();
+    let page = include_str!("lib.rs").replace("\n//!", "");
+    for stated in [
+        format!("`min({most} s, {first} s * 2^(k-1))`"),
+        format!("a random factor between {least} and 1"),
+        format!("A delay of more than {limit} s"),
+    ] {
+        assert!(page.contains(&stated), "{stated}");
+    }
+}
+
 #[test]
 fn delays_are_at_least_retry_after() {
     let seconds = |s| Some(Duration::from_secs(s));

@@ -199,10 +199,7 @@ impl ConfigBuilder {
     /// [`retry_unknown`](Self::retry_unknown) allows it. Defaults to 2; 0 means a
     /// single attempt.
     ///
-    /// The wait before retry number k is min(8 s, 0.5 s * 2^(k-1)) times a
-    /// random factor in [0.5, 1], and never less than the server's
-    /// `Retry-After`. A wait over 30 s, or past the deadline, ends the call
-    /// instead.
+    /// How long the delay before each is, stands on the [crate page](crate#retries).
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
         self
