@@ -91,9 +91,10 @@ impl ApiError {
     /// 100 of them; empty where the body does not tell.
     ///
     /// Read by one rule for all servers: from keys that are fields
-    /// (`{"errors":{"email":["is taken"]}}`), from objects that name their field
-    /// (`[{"field":"email","message":"is taken"}]`), and, where there are none, from
-    /// texts (`Email has already been taken`). A field without a text `is invalid`.
+    /// (`{"errors":{"email":["is taken"]}}`), and from objects that name their field
+    /// (`[{"field":"email","message":"is taken"}]`). Where there are none, from texts
+    /// (`Email has already been taken`). A field without a text `is invalid`.
+    ///
     /// Best effort, since the API documents none of it. Empty for any status but 4xx.
     #[must_use]
     pub fn field_errors(&self) -> &[FieldError] {

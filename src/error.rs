@@ -22,9 +22,9 @@ use crate::redact::Sent;
 ///
 /// The text starts with `not applied: ` or `unknown whether applied: `. It holds no
 /// API key, no header value and no rejected value. The server's message is part
-/// of it, at most 300 characters on one line: plain lower-case words, field names,
-/// numbers of up to three digits and words that APIs use, like `Invalid`, with `[..]`
-/// for anything else and for what the call sent. [`body`](Self::body) and
+/// of it, at most 300 characters on one line. Plain lower-case words, field names,
+/// numbers of up to three digits and words that APIs use, like `Invalid`, are shown.
+/// `[..]` stands for anything else, and for what the call sent. [`body`](Self::body) and
 /// [`api`](Self::api) return the response unredacted.
 ///
 /// # Example

@@ -64,8 +64,8 @@
 //! the server's `Keep-Alive: timeout` says. Where the server closes it at the moment at
 //! which the next request is sent, that request is `Unknown`. The client learns from
 //! it: once one was closed sooner, idle connections are used for half of that time, or
-//! for none, and trials find out within about a minute of a busy program where the
-//! server keeps them longer again.
+//! for none. In a busy program, trials find out within about a minute that the server
+//! keeps them longer again.
 //!
 //! Everything else is `Unknown`. Once one attempt of a call was `Unknown`, the call
 //! stays so, unless a later attempt returns the customer.
@@ -133,8 +133,8 @@
 //! # Retries
 //!
 //! A call makes up to two retries ([`max_retries`](ConfigBuilder::max_retries))
-//! where that is safe and may succeed: where nothing was sent and the failure is
-//! transient (not a bad certificate), and after 408, 425 and 429. With
+//! where that is safe and may succeed. That is after 408, 425 and 429, and where nothing
+//! was sent and the failure is transient (not a bad certificate). With
 //! [`retry_unknown(true)`](ConfigBuilder::retry_unknown) it also retries after a
 //! connection that broke, 500, 502, 503, 504 and 520 to 524. That may apply the change
 //! twice, and overwrite a change that somebody else made in between.
@@ -203,9 +203,9 @@
 //! | `date_of_birth` | `YYYY-MM-DD`, a valid calendar date, years 0001 to 9999 |
 //!
 //! Nothing is trimmed or rewritten: what is accepted is sent as it is. The checks are
-//! strict because a server that parses leniently responds with 200 all the same: a
-//! Rails date column stores no date for `1990-02-30`, and the 1st of February for
-//! `01/02/1990`. A field that is left out keeps its value. The API does not document
+//! strict because a server that parses leniently responds with 200 all the same. A Rails
+//! date column stores no date for `1990-02-30`, and the 1st of February for `01/02/1990`.
+//! A field that is left out keeps its value. The API does not document
 //! how to clear one, so this crate cannot.
 //!
 //! A patch can also be read by serde; see [`CustomerPatch`].
@@ -228,7 +228,7 @@
 //! # Proxies
 //!
 //! A call to `https` goes through a proxy by CONNECT: the one that
-//! [`proxy`](ConfigBuilder::proxy) sets, or the environment's, which is the first of
+//! [`proxy`](ConfigBuilder::proxy) sets, or else the environment's. That is the first of
 //! `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is not empty.
 //! `no_proxy` and `NO_PROXY` list hosts to reach without it, and this machine is
 //! always reached without it. An unusable proxy is a violation, never a direct
@@ -250,7 +250,7 @@
 //! default, trusts Mozilla's roots, which are compiled in. Without it, `native-tls`
 //! uses the system's library and its roots.
 //! [`root_certificates`](ConfigBuilder::root_certificates) takes a PEM file to trust
-//! instead of any other roots, and the environment variable `SOAP_API_CA` the absolute
+//! instead of any other roots. The environment variable `SOAP_API_CA` has the absolute
 //! path of one. To trust one more CA beside the usual ones, put both into one file:
 //!
 //! ```text
@@ -287,7 +287,7 @@
 //! rustls-graviola = "0.4"
 //!
 //! [dependencies.paywithsoap]
-//! version = "0.1"
+//! path = "vendor/paywithsoap"
 //! default-features = false
 //! features = ["rustls-no-provider"]
 //! ```
@@ -306,9 +306,9 @@
 //! ## FIPS
 //!
 //! A provider that the process has installed is preferred to ring with the feature
-//! `rustls`, too. A program uses the validated module of AWS-LC by its own dependency on
-//! `rustls` with the feature `fips`, whose build also needs Go and `cmake`, and by
-//! installing it before its first call:
+//! `rustls`, too. The validated module of AWS-LC comes by a dependency of the program's
+//! own on `rustls` with the feature `fips`. Its build also needs Go and `cmake`. The
+//! program installs it before its first call:
 //!
 //! ```text
 //! rustls::crypto::aws_lc_rs::default_provider()
@@ -319,9 +319,9 @@
 //! # Logging
 //!
 //! This crate logs nothing. ureq and rustls log by the `log` crate. At DEBUG and
-//! above their records hold neither the key nor personal data, with one exception:
-//! where another crate enables ureq's feature `cookies`, the target `cookie_store` logs
-//! each cookie that a response sets at DEBUG. At TRACE, ureq logs raw bytes, the key
+//! above their records hold neither the key nor personal data, with one exception.
+//! Where another crate enables ureq's feature `cookies`, the target `cookie_store` logs
+//! at DEBUG each cookie that a response sets. At TRACE, ureq logs raw bytes, the key
 //! included. Filters for both:
 //!
 //! ```text
@@ -330,12 +330,12 @@
 //! ```
 //!
 //! No `Debug` output and no error's `Display` shows the key, a header's value or a
-//! rejected value. Where an error shows the server's message, it shows word by word
-//! what may be shown: plain lower-case words, the five field names, numbers of up to
-//! three digits, and capitalised words that APIs use, like `Invalid`. Anything else
-//! becomes `[..]`, and so does a word that holds a part of the key, of a header's
-//! value, or of a name or the address that was sent. What may still show is the name
-//! of somebody else, in lower case. [`Error::body`], [`ApiError::message`],
+//! rejected value. Of the server's message an error shows, word by word, what may be
+//! shown. These are plain lower-case words, the five field names, numbers of up to three
+//! digits, and capitalised words that APIs use, like `Invalid`. Anything else becomes
+//! `[..]`, and so does a word that holds a part of the key, of a header's value, or of a
+//! name or the address that was sent. What may still show is the name of somebody else,
+//! in lower case. [`Error::body`], [`ApiError::message`],
 //! [`ApiError::hint`], [`ApiError::field_errors`] and [`Customer::raw_json`] return the
 //! response unredacted.
 //!
@@ -366,7 +366,7 @@
 //!
 //! ```toml
 //! [dev-dependencies]
-//! paywithsoap = { version = "0.1", features = ["testing"] }
+//! paywithsoap = { path = "vendor/paywithsoap", features = ["testing"] }
 //! ```
 //!
 //! ```
@@ -507,10 +507,10 @@
 //! Both calls change the same customer. Concurrent calls are not ordered, and the last
 //! one wins.
 //!
-//! After a fork, parent and child never share a connection. The child of a fork that
-//! happens while another thread is in a call may find a lock held that nobody releases,
-//! as with any lock of std, and what a call does there is undefined. Fork before there
-//! are threads, or let the child execute another program.
+//! After a fork, parent and child never share a connection. Where another thread is in a
+//! call at the fork, the child may find a lock held that nobody releases, as with any lock
+//! of std. What a call does there is undefined. Fork before there are threads, or let the
+//! child execute another program.
 //!
 //! # What it does not do
 //!

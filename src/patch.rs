@@ -23,6 +23,10 @@ use crate::format::{Field, NUMBER_KEY, Violation, with_fields};
 /// Deserializing fails for an unknown or repeated key, for null, and for a value that
 /// is no string, with a message that names the field and never holds the value.
 ///
+/// Some formats guess a value's type from its text, and make a number of a phone
+/// number: readers of CSV and XML, and YAML without quotes. With these, read strings
+/// into a type of your own, and call the setters.
+///
 /// # Example
 ///
 /// ```

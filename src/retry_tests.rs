@@ -82,7 +82,7 @@ fn the_docs_state_the_delays() {
     let (first, most) = (seconds(1, u32::MAX), seconds(u32::MAX, u32::MAX));
     let least = seconds(1, 0) / first;
     let is_worth = |s| is_worth_waiting(Duration::from_secs(s), None);
-    let limit = (0..).find(|s| !is_worth(s + 1)).unwrap();
+    let limit = (0..3600).rev().find(|&s| is_worth(s)).unwrap();
     let page = include_str!("lib.rs").replace("\n//!", "");
     for stated in [
         format!("`min({most} s, {first} s * 2^(k-1))`"),

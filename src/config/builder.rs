@@ -193,11 +193,12 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets how many times a call is tried again where that is safe and may
-    /// work: where nothing was sent and the failure may pass (not a bad
-    /// certificate), after 408, 425 and 429, and wherever
-    /// [`retry_unknown`](Self::retry_unknown) allows it. Defaults to 2; 0 means a
-    /// single attempt.
+    /// Sets how many times a call is tried again where that is safe and may work.
+    /// Defaults to 2; 0 means a single attempt.
+    ///
+    /// That is after 408, 425 and 429, where nothing was sent and the failure may
+    /// pass (not a bad certificate), and wherever
+    /// [`retry_unknown`](Self::retry_unknown) allows it.
     ///
     /// How long the delay before each is, stands on the [crate page](crate#retries).
     pub fn max_retries(mut self, retries: u32) -> Self {
@@ -205,11 +206,12 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets whether a call is also tried again where it may have been applied:
-    /// after a request that got no complete head of a response (the server
-    /// disconnected, was silent, or did not send HTTP), and after 500, 502, 503,
-    /// 504 and 520 to 524; not after 2xx with a body that cannot be read.
+    /// Sets whether a call is also tried again where it may have been applied.
     /// Defaults to false.
+    ///
+    /// That is after 500, 502, 503, 504 and 520 to 524, and after a request that got
+    /// no complete head of a response: the server disconnected, was silent, or did
+    /// not send HTTP. It is not so after 2xx with a body that cannot be read.
     ///
     /// The change may then be applied twice, and overwrite a change that
     /// somebody else made in between.
@@ -240,10 +242,12 @@ impl ConfigBuilder {
     /// The name must be a token, the value visible ASCII, spaces and tabs, and
     /// all names and values at most 8 KiB together. Names that HTTP or this
     /// client owns, or that would change what a call means, are violations, with
-    /// `_` for `-` too: accept, accept-encoding, authorization, connection,
-    /// content-*, cookie, expect, host, idempotency-key, if-*, keep-alive,
-    /// proxy-*, range, te, trailer, transfer-encoding, upgrade, user-agent and
-    /// x-http-method-override.
+    /// `_` for `-` too:
+    ///
+    /// - accept, accept-encoding, authorization, connection, content-*, cookie,
+    ///   expect, host, idempotency-key, if-*, keep-alive;
+    /// - proxy-*, range, te, trailer, transfer-encoding, upgrade, user-agent,
+    ///   x-http-method-override.
     ///
     /// # Example
     ///
@@ -342,9 +346,9 @@ impl ConfigBuilder {
     /// Defaults to the environment's: the first non-empty of `https_proxy`,
     /// `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, read by
     /// [`build`](Self::build). That one is not used for `http`, nor for this machine,
-    /// nor for hosts that `no_proxy` or `NO_PROXY` lists (separated by commas; a name
-    /// stands for its subdomains too, with or without a leading dot; addresses
-    /// may have a prefix length, like `10.0.0.0/8`; `*` for all).
+    /// nor for hosts that `no_proxy` or `NO_PROXY` lists, separated by commas. A name
+    /// stands for its subdomains too, with or without a leading dot. Addresses may
+    /// have a prefix length, like `10.0.0.0/8`; `*` is for all.
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.proxy = ProxySetting::Url(proxy::check(proxy::SETTING, &url.into()));
         self

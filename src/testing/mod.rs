@@ -188,7 +188,7 @@ impl TestServer {
     /// [`base_url`](Self::base_url) names the address as bound, and
     /// [`config`](Self::config) allows plain `http` to it. Where the address is
     /// unspecified (`0.0.0.0` or `[::]`, for all of this machine's), `config` names
-    /// this machine in its place, and other hosts use a name or address of this
+    /// this machine in its place. Other hosts use a name or address of this
     /// machine, with [`danger_allow_http`](ConfigBuilder::danger_allow_http).
     ///
     /// Whoever reaches the address may use the server: its key is no secret.
