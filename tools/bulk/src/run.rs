@@ -1,12 +1,13 @@
 //! The run: a few threads that update customers, in step with each other.
 
-use std::mem;
+mod sending;
+mod writing;
+
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
 
+use paywithsoap::Config;
 use paywithsoap::testing::TestServer;
-use paywithsoap::{Config, Customer, Error, ErrorKind, Outcome as CallOutcome, update_customer};
 use serde_json::json;
 
 use crate::checksum::Salted;
@@ -14,11 +15,10 @@ use crate::cli::Options;
 use crate::earlier::{Earlier, Known};
 use crate::failure::FailureFormat;
 use crate::input::{Content, Line};
-use crate::output::Output;
-use crate::pacing::{FirstResponses, MAX_PAUSES, Pacing, Permit, Signal, Turn, Verdict};
+use crate::pacing::{FirstResponses, Pacing};
 use crate::progress::Progress;
 use crate::queue::{Done, Job, Queue};
-use crate::record::{LineResult, Outcome};
+use crate::record::LineResult;
 use crate::summary::{Counts, Problems};
 
 /// What the threads share.
@@ -198,211 +198,6 @@ impl Run {
         self.stop_with(&mut self.lock(), reason);
     }
 
-    /// Sends lines until there are no more.
-    ///
-    /// The state is locked once for each line, from the end of a call to the
-    /// start of the next.
-    pub(crate) fn work(&self) {
-        let _working = Working(self);
-        let mut state = self.lock();
-        loop {
-            let (locked, job) = self.next_job(state);
-            let Some(job) = job else { return };
-            let (locked, result) = self.update(locked, &job);
-            let Some(result) = result else { return };
-            state = self.finish(locked, &job, result);
-        }
-    }
-
-    /// Writes results, in input order, until there are no more, and makes all of
-    /// them last.
-    pub(crate) fn write(&self, mut output: Output) -> Ended {
-        let mut state = self.lock();
-        let mut is_written = true;
-        while is_written && state.working > 0 {
-            state.is_writer_idle = !state.queue.is_front_done();
-            if state.is_writer_idle {
-                let waited = self.done.wait(state);
-                state = waited.unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            // To write each result alone would cost a tenth of a call.
-            drop(state);
-            thread::sleep(GATHER_TIME);
-            state = self.lock();
-            let was = state.queue.len();
-            let done = state.queue.pop_done();
-            if was > WINDOW / 2 && state.queue.len() <= WINDOW / 2 {
-                self.room.notify_one();
-            }
-            (state, is_written) = self.write_done(state, &mut output, &done);
-        }
-        while state.working > 0 {
-            let waited = self.done.wait(state);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-        self.progress.clear();
-        if is_written {
-            let done = state.queue.pop_done_over_gaps();
-            (state, is_written) = self.write_done(state, &mut output, &done);
-        }
-        if is_written {
-            let earlier = state.earlier.take().filter(|_| state.stopped.is_none());
-            match output.close(earlier) {
-                Ok(gone) => state.counts.gone = gone,
-                Err(message) => self.stop_with(&mut state, message),
-            }
-        }
-        Ended {
-            counts: state.counts,
-            problems: mem::take(&mut state.problems),
-            stopped: state.stopped.clone(),
-        }
-    }
-
-    fn next_job<'a>(&'a self, mut state: Guard<'a>) -> (Guard<'a>, Option<Job>) {
-        loop {
-            if state.stopped.is_some() {
-                return (state, None);
-            }
-            if let Some(job) = state.queue.pop_job() {
-                return (state, Some(job));
-            }
-            if state.is_ended && state.queue.is_idle() {
-                return (state, None);
-            }
-            state.idle += 1;
-            let waited = self.jobs.wait(state);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-            state.idle -= 1;
-        }
-    }
-
-    /// Sends a line, again and again where that is safe and may work. Returns
-    /// `None` where it was not sent at all, and will not be.
-    fn update<'a>(&'a self, mut state: Guard<'a>, job: &Job) -> (Guard<'a>, Option<LineResult>) {
-        let update = &job.update;
-        let mut failures = 0;
-        let mut failed = None;
-        loop {
-            let (locked, permit) = self.turn(state);
-            let Some(permit) = permit else {
-                return (locked, failed);
-            };
-            drop(locked);
-            let error = match update_customer(&self.cfg, &update.id, &update.patch) {
-                Ok(customer) => {
-                    let result = self.accepted(job, &customer);
-                    state = self.lock();
-                    self.note(&mut state, permit, Signal::Success, None);
-                    return (state, Some(result));
-                }
-                Err(error) => error,
-            };
-            let result = LineResult::failed(job.line, &update.id, job.checksum, &error);
-            let signal = signal(&error);
-            state = self.lock();
-            self.note(&mut state, permit, signal, Some(&error));
-            failures += u32::from(matches!(signal, Signal::Failed { .. }));
-            let is_safe = error.is_transient() && error.outcome() == CallOutcome::NotApplied;
-            // One more than the pauses that a run sits out: an outage stops the run
-            // before it fails a line.
-            if !is_safe || failures > MAX_PAUSES {
-                return (state, Some(result));
-            }
-            failed = Some(result);
-        }
-    }
-
-    fn accepted(&self, job: &Job, customer: &Customer) -> LineResult {
-        let outcome = match self.server {
-            Some(_) => Outcome::Rehearsed,
-            None => Outcome::Applied,
-        };
-        let with_customer = self.with_customer;
-        let (update, checksum) = (&job.update, job.checksum);
-        LineResult::accepted(job.line, update, checksum, customer, outcome, with_customer)
-    }
-
-    /// Waits until a request may be sent; `None` where none may any more.
-    fn turn<'a>(&'a self, mut state: Guard<'a>) -> (Guard<'a>, Option<Permit>) {
-        loop {
-            if state.stopped.is_some() {
-                return (state, None);
-            }
-            let now = Instant::now();
-            state = match state.pacing.turn(now) {
-                Turn::Send(permit) => return (state, Some(permit)),
-                Turn::Wait(Some(until)) => {
-                    let waited = self.turns.wait_timeout(state, until - now);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                Turn::Wait(None) => {
-                    let waited = self.turns.wait(state);
-                    waited.unwrap_or_else(PoisonError::into_inner)
-                }
-            };
-        }
-    }
-
-    /// Draws the conclusions from what became of a request.
-    fn note(&self, state: &mut State, permit: Permit, signal: Signal, error: Option<&Error>) {
-        let reason = || error.map_or(String::new(), |error| format!("{:#}", error.reason()));
-        match state.pacing.note(permit, signal, Instant::now()) {
-            Verdict::Continue => {}
-            Verdict::Resume => {
-                self.progress.resume();
-                self.turns.notify_all();
-            }
-            Verdict::Pause { until, length } => {
-                self.progress.pause(until, length, &reason());
-                // Who waits for the request after a pause now waits for this one.
-                self.turns.notify_all();
-            }
-            Verdict::TooManyPauses => {
-                let message = format!("{MAX_PAUSES} pauses in a row did not help: {}", reason());
-                self.stop_with(state, message);
-            }
-            Verdict::TooLongPause(pause) => {
-                let seconds = pause.as_secs();
-                let message = format!("{}, and asks to wait for {seconds} s", reason());
-                self.stop_with(state, message);
-            }
-        }
-        match error {
-            Some(error) if error.status() == Some(401) => {
-                self.stop_with(state, format!("{}: check the key", reason()));
-            }
-            // What does not pass: a certificate, a proxy.
-            Some(error)
-                if matches!(error.kind(), ErrorKind::Transport(_)) && !error.is_transient() =>
-            {
-                self.stop_with(state, reason());
-            }
-            _ => {}
-        }
-        // What passes says nothing about those after it.
-        let status = match error {
-            Some(error) if error.is_transient() => None,
-            Some(error) => error.status(),
-            None => Some(200),
-        };
-        if let Some(message) = status.and_then(|status| state.first_responses.note(status)) {
-            self.stop_with(state, message);
-        }
-    }
-
-    fn finish<'a>(&'a self, mut state: Guard<'a>, job: &Job, mut result: LineResult) -> Guard<'a> {
-        result.text.insert_str(0, &job.superseded);
-        // A further line of its id is for this thread, which is free now.
-        state.queue.finish(job, self.done(&job.text, result));
-        if state.is_ended && state.queue.is_idle() {
-            self.jobs.notify_all();
-        }
-        self.wake_writer(&mut state);
-        state
-    }
-
     fn done(&self, text: &[u8], result: LineResult) -> Done {
         let format = self.failure_format.as_ref();
         let format = format.filter(|_| !result.reason.is_empty());
@@ -421,43 +216,6 @@ impl Run {
         }
     }
 
-    /// Wakes who writes, where it waits for a result.
-    fn wake_writer(&self, state: &mut State) {
-        if state.is_writer_idle && state.queue.is_front_done() {
-            state.is_writer_idle = false;
-            self.done.notify_one();
-        }
-    }
-
-    /// Writes results, and counts and shows them then. Returns whether they could be
-    /// written; where not, what came after them would hide that they are missing.
-    fn write_done<'a>(
-        &'a self,
-        state: Guard<'a>,
-        output: &mut Output,
-        done: &[Done],
-    ) -> (Guard<'a>, bool) {
-        drop(state);
-        let written = output.write(done);
-        let mut state = self.lock();
-        if let Err(message) = written {
-            self.stop_with(&mut state, message);
-            return (state, false);
-        }
-        for Done { result, .. } in done {
-            state.counts.add(result.outcome, result.is_repeated);
-            state.counts.mismatches += u64::from(result.is_mismatch);
-            if let Some(problem) = &result.problem
-                && state.problems.add(problem)
-            {
-                self.progress
-                    .print(&format!("line {}: {problem}", result.line));
-            }
-        }
-        self.progress.advance(done.len() as u64);
-        (state, true)
-    }
-
     fn stop_with(&self, state: &mut State, reason: String) {
         state.stopped.get_or_insert(reason);
         self.jobs.notify_all();
@@ -467,16 +225,6 @@ impl Run {
 
     fn lock(&self) -> Guard<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A thread that sends lines.
-struct Working<'a>(&'a Run);
-
-impl Drop for Working<'_> {
-    fn drop(&mut self) {
-        self.0.lock().working -= 1;
-        self.0.done.notify_one();
     }
 }
 
@@ -490,20 +238,6 @@ impl Drop for StopOnPanic<'_> {
         }
     }
 }
-
-/// What a failed call says of the API. Anything but a 4xx response is a
-/// failure: a page of a gateway in the API's place is no better than none.
-fn signal(error: &Error) -> Signal {
-    let retry_after = error.retry_after();
-    match error.status() {
-        Some(429) => Signal::Throttled { retry_after },
-        Some(400..=499) if !error.is_transient() => Signal::Success,
-        _ => Signal::Failed { retry_after },
-    }
-}
-
-/// How long results are gathered before they are written.
-const GATHER_TIME: Duration = Duration::from_micros(500);
 
 /// How many lines may be under way or wait for an earlier one: what a kill
 /// makes to be sent again at most.
