@@ -176,8 +176,12 @@ struct Working<'a>(&'a Run);
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.0.lock().working -= 1;
-        self.0.done.notify_one();
+        let mut state = self.0.lock();
+        state.working -= 1;
+        if state.working == 0 {
+            state.is_writer_idle = false;
+            self.0.done.notify_one();
+        }
     }
 }
 

@@ -16,27 +16,27 @@ impl Run {
         let mut state = self.lock();
         let mut is_written = true;
         while is_written && state.working > 0 {
-            state.is_writer_idle = !state.queue.is_front_done();
-            if state.is_writer_idle {
-                let waited = self.done.wait(state);
-                state = waited.unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
             // To write each result alone would cost a tenth of a call.
             drop(state);
             thread::sleep(GATHER_TIME);
             state = self.lock();
             let was = state.queue.len();
             let done = state.queue.pop_done();
+            if done.is_empty() {
+                state.is_writer_idle = state.working > 0;
+                let is_idle = |state: &mut State| state.is_writer_idle;
+                let waited = self.done.wait_while(state, is_idle);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
             if was > WINDOW / 2 && state.queue.len() <= WINDOW / 2 {
                 self.room.notify_one();
             }
             (state, is_written) = self.write_done(state, &mut output, &done);
         }
-        while state.working > 0 {
-            let waited = self.done.wait(state);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-        }
+        let is_working = |state: &mut State| state.working > 0;
+        let waited = self.done.wait_while(state, is_working);
+        state = waited.unwrap_or_else(PoisonError::into_inner);
         self.progress.clear();
         if is_written {
             let done = state.queue.pop_done_over_gaps();
