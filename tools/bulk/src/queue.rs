@@ -3,8 +3,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use paywithsoap::CustomerPatch;
+
 use crate::checksum::Checksum;
-use crate::input::Update;
 use crate::record::LineResult;
 
 /// The lines between the first that has no result yet and the last that was
@@ -26,11 +27,12 @@ pub(crate) struct Job {
     /// Its place in the order of results, which the queue gives it.
     pub(crate) place: u64,
     pub(crate) line: u64,
-    pub(crate) update: Box<Update>,
+    pub(crate) id: String,
+    pub(crate) patch: CustomerPatch,
     pub(crate) checksum: Checksum,
     /// The records of what it supersedes.
     pub(crate) superseded: String,
-    /// The line as it stands in the input.
+    /// The line as it stands in the input, where failures are written.
     pub(crate) text: Vec<u8>,
 }
 
@@ -56,11 +58,11 @@ impl Queue {
     pub(crate) fn push_job(&mut self, mut job: Job) -> bool {
         job.place = self.written + self.window.len() as u64;
         self.window.push_back(None);
-        if let Some(further) = self.busy.get_mut(&job.update.id) {
+        if let Some(further) = self.busy.get_mut(&job.id) {
             further.push_back(job);
             return false;
         }
-        self.busy.insert(job.update.id.clone(), VecDeque::new());
+        self.busy.insert(job.id.clone(), VecDeque::new());
         self.ready.push_back(job);
         true
     }
@@ -79,13 +81,13 @@ impl Queue {
     pub(crate) fn finish(&mut self, job: &Job, done: Done) {
         let index = usize::try_from(job.place - self.written).expect("the window is short");
         self.window[index] = Some(done);
-        let Some(further) = self.busy.get_mut(&job.update.id) else {
+        let Some(further) = self.busy.get_mut(&job.id) else {
             return;
         };
         match further.pop_front() {
             // First, since its place is near the front of the window.
             Some(next) => self.ready.push_front(next),
-            None => drop(self.busy.remove(&job.update.id)),
+            None => drop(self.busy.remove(&job.id)),
         }
     }
 
@@ -109,8 +111,6 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use paywithsoap::CustomerPatch;
-
     use super::*;
     use crate::checksum::Salted;
 
@@ -118,11 +118,8 @@ mod tests {
         Job {
             place: 0,
             line,
-            update: Box::new(Update {
-                id: id.to_owned(),
-                patch: CustomerPatch::new(),
-                body: String::new(),
-            }),
+            id: id.to_owned(),
+            patch: CustomerPatch::new(),
             checksum: Salted::new("").checksum(id, ""),
             superseded: String::new(),
             text: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use paywithsoap::{Customer, Error, Outcome as CallOutcome};
+use paywithsoap::{Customer, CustomerPatch, Error, Outcome as CallOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -98,13 +98,14 @@ impl LineResult {
     /// A line that the API has accepted, or the test server of a rehearsal.
     pub(crate) fn accepted(
         line: u64,
-        update: &Update,
+        id: &str,
+        patch: &CustomerPatch,
         checksum: Checksum,
         customer: &Customer,
         outcome: Outcome,
         with_customer: bool,
     ) -> Self {
-        let mismatches = customer.mismatches(&update.patch);
+        let mismatches = customer.mismatches(patch);
         let problem = (!mismatches.is_empty()).then(|| {
             let fields = mismatches.join(", ");
             format!("accepted, but the API returned other values of {fields}")
@@ -115,7 +116,7 @@ impl LineResult {
             customer: with_customer
                 .then(|| one_line(customer.raw_json()))
                 .flatten(),
-            ..Written::new(line, Some(&update.id), outcome)
+            ..Written::new(line, Some(id), outcome)
         };
         Self {
             is_mismatch: problem.is_some(),

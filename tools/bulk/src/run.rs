@@ -172,10 +172,14 @@ impl Run {
                 let is_ready = state.queue.push_job(Job {
                     place: 0,
                     line: line.number,
-                    update,
+                    id: update.id,
+                    patch: update.patch,
                     checksum,
                     superseded,
-                    text: line.text,
+                    text: match self.failure_format {
+                        Some(_) => line.text,
+                        None => Vec::new(),
+                    },
                 });
                 if is_ready {
                     self.wake_worker(&state);

@@ -48,7 +48,6 @@ impl Run {
     /// Sends a line, again and again where that is safe and may work. Returns
     /// `None` where it was not sent at all, and will not be.
     fn update<'a>(&'a self, mut state: Guard<'a>, job: &Job) -> (Guard<'a>, Option<LineResult>) {
-        let update = &job.update;
         let mut failures = 0;
         let mut failed = None;
         loop {
@@ -57,7 +56,7 @@ impl Run {
                 return (locked, failed);
             };
             drop(locked);
-            let error = match update_customer(&self.cfg, &update.id, &update.patch) {
+            let error = match update_customer(&self.cfg, &job.id, &job.patch) {
                 Ok(customer) => {
                     let result = self.accepted(job, &customer);
                     state = self.lock();
@@ -66,7 +65,7 @@ impl Run {
                 }
                 Err(error) => error,
             };
-            let result = LineResult::failed(job.line, &update.id, job.checksum, &error);
+            let result = LineResult::failed(job.line, &job.id, job.checksum, &error);
             let signal = signal(&error);
             state = self.lock();
             self.note(&mut state, permit, signal, Some(&error));
@@ -86,9 +85,15 @@ impl Run {
             Some(_) => Outcome::Rehearsed,
             None => Outcome::Applied,
         };
-        let with_customer = self.with_customer;
-        let (update, checksum) = (&job.update, job.checksum);
-        LineResult::accepted(job.line, update, checksum, customer, outcome, with_customer)
+        LineResult::accepted(
+            job.line,
+            &job.id,
+            &job.patch,
+            job.checksum,
+            customer,
+            outcome,
+            self.with_customer,
+        )
     }
 
     /// Waits until a request may be sent; `None` where none may any more.
