@@ -42,10 +42,8 @@ pub(crate) fn from_env(
     url: &Url,
     variable: impl Fn(&'static str) -> Option<OsString>,
 ) -> Result<Option<Proxy>, Violation> {
-    let find = |names: &[&'static str]| {
-        let mut set = names.iter().map(|name| (*name, variable(name)));
-        set.find_map(|(name, value)| Some((name, value?)))
-    };
+    let find =
+        |names: &[&'static str]| names.iter().find_map(|name| Some((*name, variable(name)?)));
     let is_exempt =
         |(_, list): (_, OsString)| is_exempt(&list.to_string_lossy(), &url.host, url.port);
     // Lower case first, as for curl.

@@ -163,4 +163,4 @@ const MAY_BLOCK: Rule = "needs SSL_CERT_FILE, where it is set, to name a regular
                          and SSL_CERT_DIR folders without FIFOs and devices";
 
 const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
-                                      enable the crate's feature `rustls` or `native-tls`";
+                           enable the crate's feature `rustls` or `native-tls`";

@@ -13,7 +13,6 @@ pub use self::builder::ConfigBuilder;
 use crate::attempt::OnAttempt;
 use crate::connection::Network;
 use crate::error::Error;
-use crate::format::Violation;
 use crate::process::Process;
 use crate::url::Url;
 
@@ -191,19 +190,15 @@ impl Config {
         name: impl Into<String>,
         value: impl Into<String>,
     ) -> Result<Self, Error> {
-        let headers = self.set_header(&name.into(), &value.into());
-        Ok(Self {
-            headers: headers.map_err(|violation| Error::invalid(vec![violation]))?,
-            ..self.clone()
-        })
-    }
-
-    fn set_header(&self, name: &str, value: &str) -> Result<Arc<[Header]>, Violation> {
-        let header = builder::check_header(name, value)?;
+        let invalid = |violation| Error::invalid(vec![violation]);
+        let header = builder::check_header(&name.into(), &value.into()).map_err(invalid)?;
         let others = self.headers.iter().filter(|other| other.0 != header.0);
         let headers: Arc<[_]> = others.chain([&header]).cloned().collect();
-        builder::check_size(&headers)?;
-        Ok(headers)
+        builder::check_size(&headers).map_err(invalid)?;
+        Ok(Self {
+            headers,
+            ..self.clone()
+        })
     }
 
     /// The base URL, without `/` at its end and without `/api/v1`.
