@@ -375,7 +375,8 @@ impl ConfigBuilder {
     }
 
     /// Sets whether rustls trusts the system's roots in place of the built-in
-    /// ones. Needs the feature `platform-verifier`. Defaults to false.
+    /// ones: on Linux those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, where these
+    /// are set. Needs the feature `platform-verifier`. Defaults to false.
     pub fn system_roots(mut self, system: bool) -> Self {
         self.system_roots = system;
         self
