@@ -55,7 +55,7 @@ pub(crate) fn send(
     let process = cfg.process();
     let (connection, reuse) = process.pool.take().unzip();
     let connection =
-        connection.unwrap_or_else(|| Connection::new(cfg.network(), &process.resolver));
+        connection.unwrap_or_else(|| Box::new(Connection::new(cfg.network(), &process.resolver)));
     let (response, trace) = connection.call(deadline, |agent| {
         exchange(cfg, &connection, agent, id, body)
     });

@@ -4,25 +4,30 @@ use std::cell::Cell;
 use std::mem;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::connection::Connection;
 
 /// The idle connections of one Config in one process.
 ///
 /// Nothing happens under its lock but that connections are put in and taken
-/// out: whatever could log, block or panic does so once it is released.
+/// out: whatever could log, block or panic does so once it is released. They are
+/// boxed, so that little is moved.
 #[derive(Debug)]
-pub(crate) struct Pool<C = Connection> {
+pub(crate) struct Pool<C = Box<Connection>> {
     state: Mutex<State<C>>,
     /// Whether connections are kept at all.
     is_enabled: bool,
+    /// What the steady clock counts from.
+    start: Instant,
 }
 
 #[derive(Debug)]
 struct State<C> {
     /// The newest last.
     idle: Vec<Idle<C>>,
+    /// Finds out whether the server keeps a connection for longer than the limit.
+    trial: Option<Idle<C>>,
     /// How old a connection may be, as far as is known of the server.
     limit: Duration,
     /// How many connections have come since the last trial, and when that began.
@@ -37,8 +42,6 @@ struct Idle<C> {
     since: Moment,
     /// How long it is kept, whatever the limit is.
     max_age: Duration,
-    /// From which age on it is used, if it is on trial. It expires at `max_age`.
-    trial: Option<Duration>,
 }
 
 /// How a connection was used again.
@@ -53,20 +56,20 @@ impl Pool {
     /// or else the one that any thread used last.
     ///
     /// Of a burst of connections the oldest stay unused, and expire.
-    pub(crate) fn take(&self) -> Option<(Connection, Reuse)> {
-        self.take_at(Moment::now(), this_thread())
+    pub(crate) fn take(&self) -> Option<(Box<Connection>, Reuse)> {
+        self.take_at(self.now(), this_thread())
     }
 
     /// Keeps a connection for the next call, and no longer than `max_age`.
-    pub(crate) fn put(&self, connection: Connection, max_age: Option<Duration>) {
-        self.put_at(connection, max_age, Moment::now(), this_thread());
+    pub(crate) fn put(&self, connection: Box<Connection>, max_age: Option<Duration>) {
+        self.put_at(connection, max_age, self.now(), this_thread());
     }
 
     /// Learns from a connection that was used again: whether the server still had it.
     pub(crate) fn learn(&self, reuse: Reuse, was_open: bool) {
         // What every call finds is nothing to learn from, and needs no lock.
         if reuse.is_trial || !was_open {
-            self.learn_at(reuse, was_open, Moment::now());
+            self.learn_at(reuse, was_open, self.now());
         }
     }
 }
@@ -76,10 +79,12 @@ impl<C> Pool<C> {
         Self {
             state: Mutex::new(State {
                 idle: Vec::new(),
+                trial: None,
                 limit: MAX_IDLE_AGE,
-                since_trial: (0, Moment::now()),
+                since_trial: (0, Moment::default()),
             }),
             is_enabled,
+            start: Instant::now(),
         }
     }
 
@@ -87,44 +92,50 @@ impl<C> Pool<C> {
     /// held the lock.
     pub(crate) fn clear(&self) {
         let state = self.state.try_lock();
-        let all = state.map(|mut state| mem::take(&mut state.idle));
+        let all = state.map(|mut state| (mem::take(&mut state.idle), state.trial.take()));
         drop(all);
+    }
+
+    fn now(&self) -> Moment {
+        Moment {
+            steady: self.start.elapsed(),
+            wall: UNIX_EPOCH.elapsed().unwrap_or_default(),
+        }
     }
 
     fn take_at(&self, now: Moment, thread: usize) -> Option<(C, Reuse)> {
         let mut state = self.lock();
         let useless = state.remove_expired(now);
-        let find = |is_wanted: &dyn Fn(&Idle<C>) -> bool| state.idle.iter().rposition(is_wanted);
-        let taken = find(&|idle| idle.trial.is_some_and(|rest| rest <= idle.age(now)))
-            .or_else(|| find(&|idle| idle.trial.is_none() && idle.thread == thread))
-            .or_else(|| find(&|idle| idle.trial.is_none()))
-            .map(|index| state.idle.remove(index));
+        let taken = state.take(now, thread);
         drop(state);
         drop(useless);
-        taken.map(|idle| {
-            let (age, is_trial) = (idle.age(now), idle.trial.is_some());
+        taken.map(|(idle, is_trial)| {
+            let age = idle.age(now);
             (idle.connection, Reuse { age, is_trial })
         })
     }
 
     fn put_at(&self, connection: C, max_age: Option<Duration>, since: Moment, thread: usize) {
-        if !self.is_enabled {
+        let max_age = max_age.map_or(MAX_IDLE_AGE, |max_age| max_age.min(MAX_IDLE_AGE));
+        if !self.is_enabled || max_age.is_zero() {
             return;
         }
-        let mut max_age = max_age.map_or(MAX_IDLE_AGE, |max_age| max_age.min(MAX_IDLE_AGE));
-        let mut state = self.lock();
-        let trial = state.starts_trial(max_age, since).then_some(state.limit);
-        if let Some(limit) = trial {
-            // An older one would risk more than there is to gain: the limit doubles.
-            max_age = max_age.min(limit * 2 + TRIAL_SLACK).min(MAX_TRIAL_AGE);
-        }
-        state.idle.push(Idle {
+        let mut idle = Idle {
             connection,
             thread,
             since,
             max_age,
-            trial,
-        });
+        };
+        let mut state = self.lock();
+        let replaced = if state.starts_trial(max_age, since) {
+            // An older one would risk more than there is to gain: the limit doubles.
+            let end = (state.limit * 2 + TRIAL_SLACK).min(MAX_TRIAL_AGE);
+            idle.max_age = max_age.min(end);
+            state.trial.replace(idle)
+        } else {
+            state.idle.push(idle);
+            None
+        };
         // Here too, since there may be no later call. It may also be the one that has
         // just come.
         let mut useless = state.remove_expired(since);
@@ -132,7 +143,7 @@ impl<C> Pool<C> {
             useless.push(state.idle.remove(0));
         }
         drop(state);
-        drop(useless);
+        drop((useless, replaced));
     }
 
     fn learn_at(&self, reuse: Reuse, was_open: bool, now: Moment) {
@@ -153,13 +164,30 @@ impl<C> Pool<C> {
 }
 
 impl<C> State<C> {
+    /// Removes what has expired, as far as nothing older has not.
     fn remove_expired(&mut self, now: Moment) -> Vec<Idle<C>> {
         let limit = self.limit;
-        let is_expired = |idle: &mut Idle<C>| {
-            let limit = idle.trial.map_or(limit, |_| MAX_IDLE_AGE);
-            idle.age(now) >= idle.max_age.min(limit)
-        };
-        self.idle.extract_if(.., is_expired).collect()
+        let trial = self.trial.take_if(|trial| trial.age(now) >= trial.max_age);
+        let mut expired = Vec::from_iter(trial);
+        while let Some(idle) = self.idle.first()
+            && !idle.is_usable(limit, now)
+        {
+            expired.push(self.idle.remove(0));
+        }
+        expired
+    }
+
+    /// Takes one, and tells whether it is a trial.
+    fn take(&mut self, now: Moment, thread: usize) -> Option<(Idle<C>, bool)> {
+        let limit = self.limit;
+        if let Some(trial) = self.trial.take_if(|trial| trial.age(now) >= limit) {
+            return Some((trial, true));
+        }
+        let is_usable = |idle: &Idle<C>| idle.is_usable(limit, now);
+        let mut idle = self.idle.iter();
+        let own = idle.rposition(|idle| idle.thread == thread && is_usable(idle));
+        let index = own.or_else(|| self.idle.iter().rposition(is_usable))?;
+        Some((self.idle.remove(index), false))
     }
 
     /// Whether the connection that comes is to find out if the server keeps it longer
@@ -181,29 +209,25 @@ impl<C> Idle<C> {
     fn age(&self, now: Moment) -> Duration {
         now.since(self.since)
     }
+
+    fn is_usable(&self, limit: Duration, now: Moment) -> bool {
+        self.age(now) < self.max_age.min(limit)
+    }
 }
 
-/// A moment by both clocks. The steady one stands still while a machine sleeps, and the
-/// other one may be set.
-#[derive(Clone, Copy, Debug)]
+/// A moment by two clocks: the steady one stands still while the machine sleeps, and
+/// the other one may be set.
+#[derive(Clone, Copy, Debug, Default)]
 struct Moment {
-    steady: Instant,
-    wall: SystemTime,
+    steady: Duration,
+    wall: Duration,
 }
 
 impl Moment {
-    fn now() -> Self {
-        Self {
-            steady: Instant::now(),
-            wall: SystemTime::now(),
-        }
-    }
-
     /// How much time has passed since `earlier`, by the clock that shows more.
     fn since(self, earlier: Self) -> Duration {
-        let wall = self.wall.duration_since(earlier.wall);
-        let steady = self.steady.saturating_duration_since(earlier.steady);
-        steady.max(wall.unwrap_or_default())
+        let steady = self.steady.saturating_sub(earlier.steady);
+        steady.max(self.wall.saturating_sub(earlier.wall))
     }
 }
 

@@ -32,7 +32,7 @@ impl<C> Pool<C> {
 
 #[test]
 fn the_newest_connection_is_taken_first() {
-    let (pool, now) = (Pool::new(true), Moment::now());
+    let (pool, now) = (Pool::new(true), Moment::default());
     for connection in ["a", "b", "c"] {
         pool.put_one(connection, now);
     }
@@ -46,7 +46,7 @@ fn the_newest_connection_is_taken_first() {
 
 #[test]
 fn threads_take_their_own_connections_first() {
-    let (pool, now) = (Pool::new(true), Moment::now());
+    let (pool, now) = (Pool::new(true), Moment::default());
     for (connection, thread) in [("a", 1), ("b", 1), ("c", 2), ("d", 3)] {
         pool.put_at(connection, None, now, thread);
     }
@@ -61,7 +61,7 @@ fn threads_take_their_own_connections_first() {
 
 #[test]
 fn a_connection_expires_after_four_seconds() {
-    let (pool, now) = (Pool::new(true), Moment::now());
+    let (pool, now) = (Pool::new(true), Moment::default());
     pool.put_one("a", now);
     let last = now + Duration::from_nanos(3_999_999_999);
     assert_eq!(pool.take_one(last), Some("a"));
@@ -87,12 +87,13 @@ fn a_connection_ages_while_the_machine_sleeps() {
         (SECOND, DAY + 3 * SECOND, true),
         (SECOND, DAY + 4 * SECOND, false),
     ] {
-        let (pool, now) = (Pool::new(true), Moment::now());
-        pool.put_one("a", now);
-        let later = Moment {
-            steady: now.steady + steady,
-            wall: now.wall - DAY + wall,
+        let pool = Pool::new(true);
+        let now = Moment {
+            steady: Duration::ZERO,
+            wall: DAY,
         };
+        pool.put_one("a", now);
+        let later = Moment { steady, wall };
         let taken = pool.take_one(later);
         assert_eq!(taken.is_some(), is_kept, "{steady:?} {wall:?}");
     }
@@ -100,7 +101,7 @@ fn a_connection_ages_while_the_machine_sleeps() {
 
 #[test]
 fn put_closes_expired_connections() {
-    let (pool, now) = (Pool::new(true), Moment::now());
+    let (pool, now) = (Pool::new(true), Moment::default());
     let old = Arc::new(());
     pool.put_one(Arc::clone(&old), now);
     pool.put_one(Arc::new(()), now + 3 * SECOND);
@@ -112,7 +113,7 @@ fn put_closes_expired_connections() {
 
 #[test]
 fn closes_the_oldest_of_too_many() {
-    let (pool, now) = (Pool::new(true), Moment::now());
+    let (pool, now) = (Pool::new(true), Moment::default());
     let all: Vec<_> = (0..MAX_IDLE + 2).map(Arc::new).collect();
     for connection in &all {
         pool.put_one(Arc::clone(connection), now);
@@ -124,14 +125,14 @@ fn closes_the_oldest_of_too_many() {
 
 #[test]
 fn keeps_nothing_where_disabled() {
-    let (pool, now) = (Pool::new(false), Moment::now());
+    let (pool, now) = (Pool::new(false), Moment::default());
     pool.put_one("a", now);
     assert_eq!(pool.take_one(now), None);
 }
 
 #[test]
 fn clearing_awaits_no_lock() {
-    let (pool, now) = (Pool::new(true), Moment::now());
+    let (pool, now) = (Pool::new(true), Moment::default());
     pool.put_one("a", now);
     // As a thread of the parent does that a forked child does not have.
     let state = pool.lock();
@@ -165,7 +166,7 @@ fn a_server_says_how_long() {
             "{header}"
         );
     }
-    let now = Moment::now();
+    let now = Moment::default();
     for (seconds, limit) in [(0, 0), (1, 1), (3, 3), (4, 4), (u64::MAX, 4)] {
         let pool = Pool::new(true);
         let put = || pool.put_at("a", Some(Duration::from_secs(seconds)), now, 1);
@@ -185,7 +186,7 @@ fn find_closed<C>(pool: &Pool<C>, age: Duration, now: Moment) {
 
 #[test]
 fn a_connection_found_closed_halves_the_limit() {
-    let (pool, now) = (Pool::new(true), Moment::now());
+    let (pool, now) = (Pool::new(true), Moment::default());
     for (age, limit) in [(3000, 1500), (2000, 1000), (3000, 1000), (20, 10), (19, 0)] {
         find_closed(&pool, age * MS, now);
         assert_eq!(pool.lock().limit, limit * MS);
@@ -232,7 +233,7 @@ fn run(
 #[test]
 fn trials_find_out_what_a_server_keeps() {
     const PAUSE: Duration = Duration::from_millis(10);
-    let (pool, mut now) = (Pool::new(true), Moment::now());
+    let (pool, mut now) = (Pool::new(true), Moment::default());
     // In a minute, one call and then a trial every 5 s.
     let [reused, closed] = run(&pool, Duration::ZERO, &mut now, 60 * SECOND, PAUSE);
     assert_eq!((reused, closed), (0, 12));
@@ -248,14 +249,14 @@ fn trials_find_out_what_a_server_keeps() {
 
 #[test]
 fn one_call_of_fifty_tries() {
-    let (pool, mut now) = (Pool::new(true), Moment::now());
+    let (pool, mut now) = (Pool::new(true), Moment::default());
     let [reused, closed] = run(&pool, Duration::ZERO, &mut now, 1000 * SECOND, SECOND);
     assert_eq!((reused, closed), (0, 20));
 }
 
 #[test]
 fn a_trial_is_used_around_the_limit_only() {
-    let now = Moment::now();
+    let now = Moment::default();
     for (limit, max_age, end) in [
         (0, None, 500),
         (100, None, 700),
@@ -304,7 +305,7 @@ fn trials_are_no_older_than_calls_need() {
         (2000, 2000, 10, 5, 2000),
         (1000, 1000, 1000, 20, 500),
     ] {
-        let (pool, mut now) = (Pool::new(true), Moment::now());
+        let (pool, mut now) = (Pool::new(true), Moment::default());
         find_closed(&pool, age * MS, now);
         let long = (pause * MS * 1000).max(60 * SECOND);
         let [_, closed] = run(&pool, kept * MS, &mut now, long, pause * MS);
@@ -328,7 +329,7 @@ impl Drop for Reentrant {
 
 #[test]
 fn nothing_is_closed_under_the_lock() {
-    let (pool, now) = (Arc::new(Pool::new(true)), Moment::now());
+    let (pool, now) = (Arc::new(Pool::new(true)), Moment::default());
     let connection = || Reentrant(Arc::downgrade(&pool));
     for _ in 0..=MAX_IDLE {
         pool.put_one(connection(), now);
