@@ -5,10 +5,8 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, SET_COOKIE, USER_AGENT,
-};
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Request};
+use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
+use ureq::http::{Error, HeaderMap, HeaderName, Method, Request};
 
 use crate::config::Config;
 use crate::connection::Connection;
@@ -95,16 +93,12 @@ fn exchange(
     body: &str,
 ) -> Result<Response, ureq::Error> {
     let url = [cfg.base_url(), "/api/v1/customers/", id].concat();
-    let mut request = Request::patch(url)
-        .header(AUTHORIZATION, &cfg.settings.authorization)
-        .header(CONTENT_TYPE, JSON)
-        .header(ACCEPT, JSON)
-        .header(ACCEPT_ENCODING, IDENTITY)
-        .header(USER_AGENT, &cfg.settings.user_agent);
-    for (name, value) in cfg.headers.iter() {
-        request = request.header(name, value);
-    }
-    let (head, mut incoming) = agent.run(request.body(body)?)?.into_parts();
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::PATCH;
+    *request.uri_mut() = url.try_into().map_err(Error::from)?;
+    *request.headers_mut() = cfg.settings.own_headers.clone();
+    request.headers_mut().extend(cfg.headers.iter().cloned());
+    let (head, mut incoming) = agent.run(request)?.into_parts();
     if head.headers.contains_key(SET_COOKIE) {
         connection.remove_cookies();
     }
@@ -126,12 +120,12 @@ fn exchange(
     };
     Ok(Response {
         status,
-        request_id: ["x-request-id", "request-id", "cf-ray"]
+        request_id: REQUEST_IDS
             .iter()
             .find_map(|name| header_text(&head.headers, name)),
-        retry_after: header_text(&head.headers, "retry-after"),
+        retry_after: header_text(&head.headers, &RETRY_AFTER),
         content_type: (!head.status.is_success())
-            .then(|| header_text(&head.headers, "content-type"))
+            .then(|| header_text(&head.headers, &CONTENT_TYPE))
             .flatten(),
         coding: coding(&head.headers),
         body,
@@ -148,7 +142,7 @@ fn is_timeout<T>(result: &Result<T, ureq::Error>) -> bool {
 }
 
 /// A header's text, unless it is empty or not visible ASCII.
-fn header_text(headers: &HeaderMap, name: &str) -> Option<Arc<str>> {
+fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<Arc<str>> {
     let value = headers.get(name)?.to_str().ok()?;
     (!value.is_empty()).then(|| value.into())
 }
@@ -184,12 +178,13 @@ fn explain_size(size: usize, cause: io::Error) -> io::Error {
     failure::caused(cause.kind(), message, cause)
 }
 
+const REQUEST_IDS: [HeaderName; 3] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("cf-ray"),
+];
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-
-/// So that no server compresses what only a feature of ureq could read.
-const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// How long the body of an error response is waited for.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::{HeaderName, HeaderValue};
+use ureq::http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{AuthScheme, Config, Header, Settings};
 use crate::attempt::{Attempt, OnAttempt};
@@ -447,10 +448,15 @@ impl ConfigBuilder {
         let settings = Settings {
             network,
             process: Process::new(),
-            authorization,
+            own_headers: HeaderMap::from_iter([
+                (AUTHORIZATION, authorization),
+                (CONTENT_TYPE, JSON),
+                (ACCEPT, JSON),
+                (ACCEPT_ENCODING, IDENTITY),
+                (USER_AGENT, user_agent),
+            ]),
             api_key,
             base_url,
-            user_agent,
             max_retries: self.max_retries,
             retry_unknown: self.retry_unknown,
             on_attempt: self.on_attempt,
@@ -587,3 +593,8 @@ const CA_VARIABLE: &str = "SOAP_API_CA";
 
 /// The most bytes that names and values of all headers may have together.
 const MAX_HEADER_SIZE: usize = 8192;
+
+/// So that no server compresses what only a feature of ureq could read.
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -7,7 +7,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::{HeaderName, HeaderValue};
+use ureq::http::header::AUTHORIZATION;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
 pub use self::builder::ConfigBuilder;
 use crate::attempt::OnAttempt;
@@ -54,8 +55,8 @@ pub(crate) struct Settings {
     /// Kept beside the header made of it, for errors to recognize.
     api_key: String,
     base_url: Url,
-    pub(crate) authorization: HeaderValue,
-    pub(crate) user_agent: HeaderValue,
+    /// The client's own, key included.
+    pub(crate) own_headers: HeaderMap,
     pub(crate) max_retries: u32,
     pub(crate) retry_unknown: bool,
     pub(crate) on_attempt: Option<OnAttempt>,
@@ -224,7 +225,7 @@ impl Config {
 
     /// How many bytes key and headers have in a request.
     pub(crate) fn head_size(&self) -> usize {
-        self.settings.authorization.len() + size(&self.headers)
+        self.settings.own_headers[AUTHORIZATION].len() + size(&self.headers)
     }
 
     /// What must not show in any message: the key and the value of every header.
