@@ -60,7 +60,7 @@ fn read_csv(reader: Reader, options: &Options, mapping: &Mapping) -> Result<Star
         records.quotes = quotes(delimiter);
         header = next(&mut records)?.ok_or("it has no header")?;
     }
-    let columns = read_header(&header, delimiter, mapping);
+    let columns = read_header(&header, delimiter, mapping, &mut records);
     let columns = columns.map_err(|message| format!("line {}: {message}", header.number))?;
     records.quotes = Quotes::Csv(csv::Quotes::of_rows(delimiter));
     head.extend(header.text);
@@ -155,7 +155,13 @@ fn separator(line: &[u8]) -> Option<u8> {
     }
 }
 
-fn read_header(header: &Raw, delimiter: u8, mapping: &Mapping) -> Result<Columns, String> {
+/// Reads a header. Where it is none, `records` tells whether one follows.
+fn read_header(
+    header: &Raw,
+    delimiter: u8,
+    mapping: &Mapping,
+    records: &mut Records<Reader>,
+) -> Result<Columns, String> {
     if header
         .text
         .windows(2)
@@ -183,11 +189,16 @@ fn read_header(header: &Raw, delimiter: u8, mapping: &Mapping) -> Result<Columns
                 is_header.then_some((headings, name, option))
             });
             let Some((headings, name, option)) = other else {
-                let fault = headings.err().map(str::to_owned);
-                return Err(fault.unwrap_or_else(|| {
-                    let names = NAMES.join(", ");
-                    format!("column 1 of the header is none of {names}: is the header row missing?")
-                }));
+                headings?;
+                if let Some(number) = find_header(records, delimiter, is_known)? {
+                    return Err(format!(
+                        "the header seems to be line {number}: remove what stands above it"
+                    ));
+                }
+                let names = NAMES.join(", ");
+                return Err(format!(
+                    "column 1 of the header is none of {names}: is the header row missing?"
+                ));
             };
             let report = Columns::from_headings(&headings, mapping).err();
             let mut report = report.unwrap_or_default();
@@ -217,6 +228,22 @@ fn read_header(header: &Raw, delimiter: u8, mapping: &Mapping) -> Result<Columns
     Err(message)
 }
 
+/// Looks for a header below a title, or below what PowerShell writes: `#TYPE ..`.
+fn find_header(
+    records: &mut Records<Reader>,
+    delimiter: u8,
+    is_known: impl Fn(&String) -> bool,
+) -> Result<Option<u64>, String> {
+    for _ in 0..MAX_TITLES {
+        let Some(record) = next(records)? else { break };
+        let headings = headings(&record.text, delimiter).unwrap_or_default();
+        if headings.len() > 1 && headings.iter().any(&is_known) {
+            return Ok(Some(record.number));
+        }
+    }
+    Ok(None)
+}
+
 /// The headings of a header row, without the white space around them.
 fn headings(text: &[u8], delimiter: u8) -> Result<Vec<String>, &'static str> {
     let mut quotes = csv::Quotes::of_header(delimiter);
@@ -238,6 +265,9 @@ fn headings(text: &[u8], delimiter: u8) -> Result<Vec<String>, &'static str> {
     };
     Ok(cells.iter().map(heading).collect())
 }
+
+/// How many lines may stand above a header for it to be found.
+const MAX_TITLES: usize = 5;
 
 /// What may separate cells, how it is called, and as a shell takes it.
 const DELIMITERS: [(u8, &str, &str); 4] = [

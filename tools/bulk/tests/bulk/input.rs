@@ -341,6 +341,17 @@ fn a_wrong_start_is_an_error_with_a_hint() {
                 "line 1: column 1 of the header is none of {names}: is the header row missing?"
             ),
         ),
+        // As Windows PowerShell writes it, and reports.
+        (
+            "csv",
+            b"#TYPE System.Object\r\n\"id\",\"email\"\r\n\"cus_a\",\"a@x.example\"\r\n".to_vec(),
+            "line 1: the header seems to be line 2: remove what stands above it",
+        ),
+        (
+            "csv",
+            b"Customers,,\n\n,,\nCustomer ID,E-mail,\ncus_a,a@x.example,\n".to_vec(),
+            "line 1: the header seems to be line 4: remove what stands above it",
+        ),
         (
             "csv",
             b"id,email\rcus_a,a@x.example\r".to_vec(),
