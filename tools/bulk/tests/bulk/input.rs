@@ -471,6 +471,39 @@ fn the_format_option_goes_before_the_name() {
 }
 
 #[test]
+fn ten_kinds_of_problems_are_shown_and_all_are_counted() {
+    let bench = Bench::new("kinds_of_problems");
+    // Kind 1 is on one line, kind 2 on two lines, and so on.
+    let names = ["email", "first_name", "last_name", "phone_number"];
+    let fields = |kind: usize| (0..4).filter(move |bit| kind >> bit & 1 == 1);
+    let mut input = Vec::new();
+    let mut first_lines = Vec::new();
+    let mut problems = Vec::new();
+    for kind in 1..=12 {
+        let mut line = json!({"id": "cus_a"});
+        fields(kind).for_each(|bit| line[names[bit]] = json!(true));
+        let rules: Vec<_> = fields(kind)
+            .map(|bit| format!("{} must be a string", names[bit]))
+            .collect();
+        let problem = format!("bad line: {}", rules.join("; "));
+        first_lines.push(format!("line {}: {problem}", input.len() + 1));
+        problems.push(format!("{kind} lines: {problem}"));
+        input.extend(vec![line; kind]);
+    }
+    bench.write_lines(&input);
+    let stderr = stderr_text(&bench.expect(1, &[]));
+    let mut expected = first_lines[..10].to_vec();
+    // The commonest first.
+    expected.extend(problems[2..].iter().rev().cloned());
+    expected.push("3 lines with other problems: see the results".to_owned());
+    let found: Vec<_> = stderr
+        .lines()
+        .filter(|line| line.contains("bad line") || line.contains("other"))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn lines_of_one_id_are_sent_in_input_order() {
     for bench in [Bench::new("order_jsonl"), Bench::csv("order_csv")] {
         let input = lines(300, 3, 7);
