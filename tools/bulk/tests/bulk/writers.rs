@@ -113,6 +113,16 @@ fn files_of_real_programs_are_read_as_they_meant_them() {
                 (7, line_break),
             ],
         ),
+        // ExcelJS 4.4.0. What is absent at the end of a row may be lost, so that it is not empty.
+        (
+            "exceljs.csv",
+            &[],
+            &[1, 2, 4, 5],
+            &[
+                (4, "the line has 5 cells, and the header has 6"),
+                (7, line_break),
+            ],
+        ),
         // Miller 6.6, jq 1.6, polars 2.1.0, psql 15, mongoexport, csvkit.
         (
             "mlr.jsonl",
