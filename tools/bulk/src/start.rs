@@ -263,7 +263,11 @@ fn headings(text: &[u8], delimiter: u8) -> Result<Vec<String>, &'static str> {
             .and_then(|cell| cell.strip_suffix('"'));
         inside.unwrap_or(cell).trim().to_owned()
     };
-    Ok(cells.iter().map(heading).collect())
+    let headings: Vec<_> = cells.iter().map(heading).collect();
+    if headings.iter().any(|heading| heading.starts_with("=\"")) {
+        return Err(FORMULAS);
+    }
+    Ok(headings)
 }
 
 /// How many lines may stand above a header for it to be found.
@@ -297,6 +301,8 @@ const FILES: [(&[u8], &str); 7] = [
     (b"\xFE\xFF", UTF16),
 ];
 
+const FORMULAS: &str =
+    r#"the headings are formulas of a spreadsheet, such as ="id": write the file with values"#;
 const COMMAND: &str = "\nThis command reads it, if these are the columns:\n  ";
 const COMMAND_WITH_HEADING: &str =
     "\nThis command reads it, with the heading of the ids in the place of HEADING:\n  ";

@@ -341,6 +341,12 @@ fn a_wrong_start_is_an_error_with_a_hint() {
                 "line 1: column 1 of the header is none of {names}: is the header row missing?"
             ),
         ),
+        // As json2csv writes it for Excel.
+        (
+            "csv",
+            b"\"=\"\"id\"\"\",\"=\"\"email\"\"\"\n".to_vec(),
+            r#"line 1: the headings are formulas of a spreadsheet, such as ="id": write the file with values"#,
+        ),
         // As Windows PowerShell writes it, and reports.
         (
             "csv",
