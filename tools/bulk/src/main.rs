@@ -199,16 +199,14 @@ fn stop_on_signal(run: &Arc<Run>, options: &Options) -> Result<(), String> {
 fn spawn(run: &Arc<Run>, work: impl FnOnce(&Run) + Send + 'static) -> Result<(), String> {
     let run = Arc::clone(run);
     thread::Builder::new()
-        .spawn(move || {
-            let _guard = StopOnPanic(&run);
-            work(&run);
-        })
+        .spawn(move || work(&run))
         .map(drop)
         .map_err(|error| format!("no thread: {error}"))
 }
 
 /// Hands every line over.
 fn read(run: &Run, mut input: Input, mut earlier: Option<Earlier>) {
+    let _guard = StopOnPanic(run);
     loop {
         match input.next() {
             Ok(Some(line)) => {

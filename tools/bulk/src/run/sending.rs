@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use paywithsoap::{Customer, Error, ErrorKind, Outcome as CallOutcome, update_customer};
 
-use super::{Guard, Run, State};
+use super::{Guard, Run, State, StopOnPanic};
 use crate::pacing::{MAX_PAUSES, Permit, Signal, Turn, Verdict};
 use crate::queue::Job;
 use crate::record::{LineResult, Outcome};
@@ -16,7 +16,9 @@ impl Run {
     /// The state is locked once for each line, from the end of a call to the
     /// start of the next.
     pub(crate) fn work(&self) {
+        // Dropped last: when the run ends, a panic has stopped it.
         let _working = Working(self);
+        let _guard = StopOnPanic(self);
         let mut state = self.lock();
         loop {
             let (locked, job) = self.next_job(state);
