@@ -5,11 +5,14 @@
 //! hides. `versions.tsv` says what sent them.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::{fs, thread};
+
+use fastrand::Rng;
 
 use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{ApiError, CustomerPatch, Error, update_customer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::common::{ID, one_attempt};
 
@@ -59,6 +62,114 @@ fn no_eight_characters_of_values_show() {
     }
 }
 
+#[test]
+fn a_body_reads_the_same_in_another_form() {
+    let server = TestServer::start().unwrap();
+    let cfg = one_attempt(&server);
+    let receive = |body: &str| {
+        server.fail_next(Fault::respond(422, body));
+        update_customer(&cfg, ID, &CustomerPatch::new().first_name("Zebulon")).unwrap_err()
+    };
+    let rows = Row::all();
+    let bodies: Vec<_> = rows.iter().map(Row::body).collect();
+    // Another seed each would be a test that fails now and then.
+    let mut random = Rng::with_seed(16);
+    let mut compared = 0;
+    for body in bodies.iter().cycle().take(5 * bodies.len()) {
+        let body = match compared {
+            0..100 => body.clone(),
+            _ => mutated(body, &bodies[random.usize(..bodies.len())], &mut random),
+        };
+        let Ok(_) = serde_json::from_str::<&RawValue>(&body) else {
+            receive(&body);
+            continue;
+        };
+        let other = rewritten(&body, &mut random);
+        let (error, same) = (receive(&body), receive(&other));
+        let (api, same) = (error.api().unwrap(), same.api().unwrap());
+        assert_eq!(api.message(), same.message(), "{body}\n{other}");
+        assert_eq!(api.hint(), same.hint(), "{body}\n{other}");
+        assert_eq!(api.field_errors(), same.field_errors(), "{body}\n{other}");
+        assert!(api.field_errors().len() <= 100, "{body}");
+        compared += 1;
+    }
+    assert!(compared > 200, "{compared}");
+}
+
+/// A body in which some of the texts and keys are those of another.
+fn mutated(body: &str, other: &str, random: &mut Rng) -> String {
+    let others: Vec<_> = other.split('"').collect();
+    let mut texts: Vec<_> = body.split('"').collect();
+    for _ in 0..3 {
+        let (at, from) = (random.usize(..texts.len()), random.usize(..others.len()));
+        // Every second part is in quotes.
+        if at % 2 == from % 2 && (at % 2 == 1 || random.u8(..4) == 0) {
+            texts[at] = others[from];
+        }
+    }
+    texts.join("\"")
+}
+
+/// JSON with more space between its parts, and with letters as escapes.
+fn rewritten(json: &str, random: &mut Rng) -> String {
+    let mut text = String::new();
+    let (mut is_text, mut is_escape) = (false, false);
+    for c in json.chars() {
+        let is_plain = is_text && !is_escape && c != '"' && c != '\\';
+        if is_plain && c.is_ascii() && random.bool() {
+            write!(text, "\\u{:04x}", u32::from(c)).unwrap();
+            continue;
+        }
+        is_text ^= c == '"' && !is_escape;
+        is_escape = c == '\\' && is_text && !is_escape;
+        text.push(c);
+        if "{}[],:".contains(c) && !is_text {
+            text.push_str(["", " ", "\r\n\t"][random.usize(..3)]);
+        }
+    }
+    text
+}
+
+/// The crate page says how much stack a call takes in a debug build.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn the_worst_bodies_fit_into_the_stack() {
+    let server = TestServer::start().unwrap();
+    let cfg = one_attempt(&server);
+    let wide = |part: &str, len: usize| part.repeat(len / part.len());
+    let deep = |key: &str, len: usize| {
+        let open = format!("{{\"{key}\":[");
+        format!("{}1{}", wide(&open, len), wide("]}", len))
+    };
+    let mut bodies = Vec::new();
+    // As much as is kept, and as much as is read.
+    for len in [30_000, 500_000] {
+        for key in ["errors", "message", "email", "field", "other"] {
+            let levels = deep(key, 16 * (key.len() + 5));
+            let embedded = serde_json::to_string(&levels).unwrap();
+            bodies.extend([
+                deep(key, len),
+                format!("[{}1]", wide(&format!("{levels},"), len)),
+                format!("[{}1]", wide(&format!("{{\"{key}\":{embedded}}},"), len)),
+                format!("{{{}\"a\":1}}", wide(&format!("\"{key}\":[\"a b\"],"), len)),
+                format!("{{\"{key}\":\"{}\"}}", wide(&format!("{key}: a, "), len)),
+                format!("{{\"{key}\":\"{}\"}}", wide(key, len)),
+            ]);
+        }
+    }
+    for body in bodies {
+        server.fail_next(Fault::respond(422, body.clone()));
+        let cfg = cfg.clone();
+        let call = move || {
+            let patch = CustomerPatch::new().first_name("Zebulon");
+            update_customer(&cfg, ID, &patch).unwrap_err().to_string()
+        };
+        let thread = thread::Builder::new().stack_size(80 * 1024).spawn(call);
+        let shown = thread.unwrap().join().unwrap();
+        assert!(shown.contains("responded with 422"), "{shown}");
+    }
+}
+
 /// A row of the table.
 struct Row {
     file: String,
@@ -91,9 +202,13 @@ impl Row {
         rows.collect()
     }
 
+    fn body(&self) -> String {
+        fs::read_to_string(format!("tests/data/error-bodies/{}", self.file)).unwrap()
+    }
+
     /// The error of a call that gets this response.
     fn receive(&self, server: &TestServer) -> Error {
-        let body = fs::read(format!("tests/data/error-bodies/{}", self.file)).unwrap();
+        let body = self.body();
         let status = self.file.split('.').nth(1).unwrap().parse().unwrap();
         let mut response = Fault::respond(status, body);
         if self.content_type != "-" {
