@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use divan::Bencher;
-use paywithsoap::testing::TestServer;
+use paywithsoap::testing::{Fault, TestServer};
 use paywithsoap::{Config, CustomerPatch, update_customer};
 
 fn main() {
@@ -78,6 +78,31 @@ fn call_with_a_long_response(bencher: Bencher<'_, '_>) {
     let unknown: Vec<_> = (0..100).map(|i| format!(r#""field_{i}":[{i}]"#)).collect();
     let long = page.replacen('{', &format!("{{{},", unknown.join(",")), 1);
     calls(bencher, &long, TestServer::CUSTOMER_ID);
+}
+
+/// Bodies of 64 KiB that take longest. Beside a short one, the reader's own time shows.
+#[divan::bench(args = [
+    (r#"{"error":"#, "1", "}"),
+    ("{", r#""":1,"#, r#""a":1}"#),
+    ("{", r#""email":"a b","#, r#""a":1}"#),
+    ("[", r#"{"a":1},"#, "1]"),
+    ("[", r#"{"errors":{"errors":{"errors":{"a":"b c"}}}},"#, "1]"),
+    (r#"{"message":[""#, r#"Gone",""#, r#""]}"#),
+    (r#"{"message":""#, "email a, ", r#""}"#),
+])]
+fn call_with_an_error_body(bencher: Bencher<'_, '_>, (head, part, tail): (&str, &str, &str)) {
+    let server = TestServer::start().unwrap();
+    let cfg = server.config().build().unwrap();
+    let patch = CustomerPatch::new().first_name("Jane");
+    let count = if part == "1" {
+        1
+    } else {
+        (64 * 1024 - 32) / part.len()
+    };
+    let body = format!("{head}{}{tail}", part.repeat(count));
+    bencher
+        .with_inputs(|| server.fail_next(Fault::respond(422, body.clone())))
+        .bench_values(|()| update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err());
 }
 
 fn calls(bencher: Bencher<'_, '_>, customer: &str, id: &str) {
