@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use paywithsoap::{Error, fuzzing};
+use serde_json::value::RawValue;
 
 const START: &str = "not applied: the API responded with 422";
 
@@ -18,6 +19,7 @@ fuzz_target!(|input: &str| {
     let error = fuzzing::error_response(body, name, key, header);
     assert_eq!(error.body(), Some(body));
     check_field_errors(&error);
+    check_another_form(&error, name, [key, header]);
     let display = error.to_string();
     assert_eq!(format!("{error:?}"), display);
     assert_eq!(format!("{error:#}"), display);
@@ -59,6 +61,33 @@ fn check_field_errors(error: &Error) {
         assert!(!error.message().is_empty());
         assert!(message.contains(&letters(error.field())), "{message}");
     }
+}
+
+/// JSON with more space between its parts, and with letters as escapes, says the same.
+fn check_another_form(error: &Error, name: &str, [key, header]: [&str; 2]) {
+    let body = error.body().unwrap();
+    if serde_json::from_str::<&RawValue>(body).is_err() {
+        return;
+    }
+    let mut other = String::new();
+    let (mut is_text, mut is_escape) = (false, false);
+    for c in body.chars() {
+        if is_text && !is_escape && c.is_ascii_alphanumeric() {
+            other += &format!("\\u{:04x}", u32::from(c));
+            continue;
+        }
+        is_text ^= c == '"' && !is_escape;
+        is_escape = c == '\\' && is_text && !is_escape;
+        other.push(c);
+        if "{}[],:".contains(c) && !is_text {
+            other.push_str("\r\n\t ");
+        }
+    }
+    let same = fuzzing::error_response(&other, name, key, header);
+    let (api, same) = (error.api().unwrap(), same.api().unwrap());
+    assert_eq!(api.message(), same.message());
+    assert_eq!(api.hint(), same.hint());
+    assert_eq!(api.field_errors(), same.field_errors());
 }
 
 /// Neither an e-mail address nor seven digits are left. The brackets of labels and
