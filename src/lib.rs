@@ -110,8 +110,13 @@
 //! | | the request was sent, and there was no complete response | `Unknown` |
 //! | [`InvalidResponse`](ErrorKind::InvalidResponse) | the status is 2xx, but the body is truncated, is too long or is not this customer | `Unknown` |
 //!
-//! The API documents no error bodies. [`ApiError`] has what can be read from one: a
-//! message, a hint, and which fields were rejected.
+//! The API documents no error bodies, so [`ApiError`] has what can be read from JSON of
+//! any shape and from short plain texts. Its message joins the texts under keys such as
+//! `message`, `error` and `detail`, its hint is the text under `hint`, and both are raw.
+//! A rejected field is one that a key, a locator such as `path`, or the start of a text
+//! names. Not read are HTML, JSON that is cut, levels beyond the sixteenth, values beyond
+//! the first thousand, and what merely repeats the request or the customer. Statuses
+//! other than 4xx have no rejected fields.
 //!
 //! ```
 //! use paywithsoap::testing::TestServer;
@@ -348,7 +353,7 @@
 //!
 //! let server = TestServer::start()?;
 //! let cfg = server.config().build()?;
-//! server.fail_next(Fault::respond(422, r#"{"error":"jane@example.com is taken"}"#));
+//! server.fail_next(Fault::respond(422, r#"{"errors":["jane@example.com is taken"]}"#));
 //! let patch = CustomerPatch::new().email("jane@example.com");
 //! let error = update_customer(&cfg, TestServer::CUSTOMER_ID, &patch).unwrap_err();
 //! assert_eq!(
