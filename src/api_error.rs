@@ -244,6 +244,8 @@ impl Reader<'_> {
         if map.0.len() == 1 || self.read > MAX_READ || is_fields && is_record(map) {
             return;
         }
+        // Here all keys are those of fields, known ones or not.
+        is_fields |= map.key() == "errors";
         let is_top = levels == MAX_LEVELS;
         let mut place = Name::locate(map, 3);
         // At the top, a path is that of the URL.

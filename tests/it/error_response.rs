@@ -290,7 +290,7 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
     (r#"{"errors":[{"path":"nick name","message":"a"},{"name":"email","message":"b"}]}"#, &[("email", "b")], "a; email b"),
     (r#"{"path":"/customers","message":"a","error":{"path":"/customers","message":"b"}}"#, &[], "a; customers b"),
     (r#"{"errors":{"nickname":["is unknown"],"x":["unknown"],"body":["is odd"],"errors":["is bad"]}}"#,
-     &[], "is bad; nickname is unknown; is odd"),
+     &[], "is bad; nickname is unknown; x unknown; is odd"),
     (r#"{"errors":{"email":["a"],"x":["b"],"y":"c","z":{"message":"d"},"v":{"w":["e"]}}}"#,
      &[("email", "a")], "email a; x b; y c; z d"),
     (r#"{"email":["a"],"x":["b"],"y":"c","z":{"message":"d"}}"#, &[("email", "a")], "email a; x b; z d"),
