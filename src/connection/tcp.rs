@@ -43,34 +43,25 @@ fn connect_in_rounds<T>(
     connect: impl Fn(&SocketAddr, Option<Duration>) -> io::Result<T>,
 ) -> io::Result<(T, SocketAddr)> {
     let mut failure = None;
-    let mut timed_out = Vec::new();
-    let mut untried = addrs.len();
-    for addr in addrs {
-        let share = remaining()?.map(|remaining| share(remaining, untried));
-        let timeout = match share {
-            share if addrs.len() == 1 => share,
-            share => Some(share.unwrap_or(FIRST_ROUND).min(FIRST_ROUND)),
-        };
-        match connect(addr, timeout) {
-            Ok(stream) => return Ok((stream, *addr)),
-            Err(error) => {
-                // One that refused will refuse again.
-                if error.kind() == io::ErrorKind::TimedOut && addrs.len() > 1 {
-                    timed_out.push(addr);
+    let mut untried: Vec<_> = addrs.iter().collect();
+    let rounds = [Some(FIRST_ROUND), None];
+    // An only address gets all the time at once.
+    for most in &rounds[usize::from(addrs.len() == 1)..] {
+        let mut timed_out = Vec::new();
+        for (index, addr) in untried.iter().enumerate() {
+            let share = remaining()?.map(|remaining| share(remaining, untried.len() - index));
+            match connect(addr, share.into_iter().chain(*most).min()) {
+                Ok(stream) => return Ok((stream, **addr)),
+                Err(error) => {
+                    // One that refused will refuse again.
+                    if error.kind() == io::ErrorKind::TimedOut {
+                        timed_out.push(*addr);
+                    }
+                    failure = Some(more_telling(failure, error));
                 }
-                failure = Some(more_telling(failure, error));
             }
         }
-        untried -= 1;
-    }
-    let mut untried = timed_out.len();
-    for addr in timed_out {
-        let timeout = remaining()?.map(|remaining| share(remaining, untried));
-        match connect(addr, timeout) {
-            Ok(stream) => return Ok((stream, *addr)),
-            Err(error) => failure = Some(more_telling(failure, error)),
-        }
-        untried -= 1;
+        untried = timed_out;
     }
     let failure = failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into());
     if failure.kind() == io::ErrorKind::TimedOut {
