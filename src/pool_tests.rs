@@ -60,6 +60,20 @@ fn threads_take_their_own_connections_first() {
 }
 
 #[test]
+fn bursts_share_their_connections() {
+    let (pool, now) = (Pool::new(true), Moment::default());
+    let mut opened = 0;
+    for burst in 0..10 {
+        let now = now + burst * SECOND;
+        let threads = || (0..MAX_IDLE).map(|thread| 1000 * burst as usize + thread);
+        let taken: Vec<_> = threads().map(|thread| pool.take_at(now, thread)).collect();
+        opened += taken.iter().filter(|taken| taken.is_none()).count();
+        threads().for_each(|thread| pool.put_at((), None, now, thread));
+    }
+    assert_eq!(opened, MAX_IDLE);
+}
+
+#[test]
 fn a_connection_expires_after_four_seconds() {
     let (pool, now) = (Pool::new(true), Moment::default());
     pool.put_one("a", now);
