@@ -156,8 +156,15 @@ fn stop_and_resume(signal: &str) {
 }
 
 fn start(bench: &Bench) -> Child {
+    // The tests may run under `nohup` themselves.
+    let (program, args) = if cfg!(target_os = "linux") {
+        ("env", &["--default-signal=HUP", PROGRAM][..])
+    } else {
+        (PROGRAM, &[][..])
+    };
     bench
-        .command()
+        .environment(Command::new(program))
+        .args(args)
         .args(bench.results_args())
         .arg(&bench.input)
         .stderr(Stdio::piped())
