@@ -244,5 +244,6 @@ impl Drop for StopOnPanic<'_> {
 }
 
 /// How many lines may be under way or wait for an earlier one: what a kill
-/// makes to be sent again at most.
-const WINDOW: usize = 128;
+/// makes to be sent again at most. With fewer, all threads wait where the system
+/// lets the one that writes wait: 128 are called in some milliseconds.
+const WINDOW: usize = 512;
