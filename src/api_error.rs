@@ -130,8 +130,8 @@ impl ApiError {
         }
         let error = json.get("error");
         let first = |value: Value<'_>| Some(value.texts().first()?.text.to_string());
-        let messages = [reader.message, reader.reason];
-        let message = messages.into_iter().find(|text| !text.is_empty());
+        let message = Some(reader.message).filter(|message| !message.is_empty());
+        let message = message.or(reader.reason);
         Self {
             status,
             message: message.or_else(|| first(error.get("code"))),
@@ -189,7 +189,7 @@ struct Reader<'a> {
     sent: &'a [(Field, &'a str)],
     message: String,
     /// The first text that is only a reason phrase.
-    reason: String,
+    reason: Option<String>,
     errors: Vec<FieldError>,
     /// Whether the errors stand at the place of a field, and not in a text.
     is_placed: bool,
@@ -219,13 +219,10 @@ impl Reader<'_> {
                 // A path and what is wrong there, as garde writes it.
                 let kinds = value.parts().map(Value::kind);
                 let is_pair = kinds.eq([Kind::List, Kind::Map]);
-                let mut place = name;
-                for item in value.parts() {
-                    if is_pair && item.kind() == Kind::List {
-                        place = Name::locate(item, 2).or(name);
-                    } else {
-                        self.walk(item, place, levels - 1);
-                    }
+                let path = value.parts().find(|_| is_pair);
+                let name = path.map_or(name, |path| Name::locate(path, 2).or(name));
+                for item in value.parts().skip(usize::from(is_pair)) {
+                    self.walk(item, name, levels - 1);
                 }
             }
             Kind::Map => self.walk_map(value, name, levels),
@@ -312,9 +309,7 @@ impl Reader<'_> {
             return;
         }
         if name.text.is_empty() && is_reason(text) {
-            if self.reason.is_empty() {
-                self.reason.push_str(text);
-            }
+            self.reason.get_or_insert_with(|| text.into());
             return;
         }
         let mut text = text;
@@ -401,11 +396,8 @@ fn is_reason(text: &str) -> bool {
 
 /// Returns as much of a text as is searched.
 fn start(text: &str) -> &str {
-    let mut end = text.len().min(MAX_SEARCHED);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+    let end = text.char_indices().nth(MAX_SEARCHED);
+    end.map_or(text, |(end, _)| &text[..end])
 }
 
 /// Returns the start of a text without case, spaces and punctuation.
