@@ -72,7 +72,9 @@ fn check_another_form(error: &Error, name: &str, [key, header]: [&str; 2]) {
     let mut other = String::new();
     let (mut is_text, mut is_escape) = (false, false);
     for c in body.chars() {
-        if is_text && !is_escape && c.is_ascii_alphanumeric() {
+        // The digits of an escape stay.
+        let is_plain = c.is_ascii_alphanumeric() && !c.is_ascii_hexdigit();
+        if is_text && !is_escape && is_plain {
             other += &format!("\\u{:04x}", u32::from(c));
             continue;
         }

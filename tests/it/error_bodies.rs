@@ -115,8 +115,9 @@ fn rewritten(json: &str, random: &mut Rng) -> String {
     let mut text = String::new();
     let (mut is_text, mut is_escape) = (false, false);
     for c in json.chars() {
-        let is_plain = is_text && !is_escape && c != '"' && c != '\\';
-        if is_plain && c.is_ascii() && random.bool() {
+        // The digits of an escape stay.
+        let is_plain = c.is_ascii() && !c.is_ascii_hexdigit() && c != '"' && c != '\\';
+        if is_plain && is_text && !is_escape && random.bool() {
             write!(text, "\\u{:04x}", u32::from(c)).unwrap();
             continue;
         }
