@@ -107,7 +107,8 @@ pub(crate) fn holds(text: &str, part: &str) -> bool {
 impl Sent<'_> {
     fn kind(&self, word: &str) -> Kind {
         // A server elides a long value: `rosalind...example.com`.
-        if !word.is_ascii() || word.contains("..") || word.len() > MAX_MESSAGE_LEN {
+        let is_graphic = word.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_graphic || word.contains("..") || word.len() > MAX_MESSAGE_LEN {
             return Kind::Hidden;
         }
         let word = word.trim_matches(|c| "'\"`()[]{}<>.,;:!?".contains(c));

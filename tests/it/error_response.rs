@@ -569,6 +569,8 @@ fn the_message_stays_on_one_line() {
         ("a b\0c\u{7F}d\u{9B}e", "a [..]"),
         ("a\u{2028}b\u{2029}c\u{85}d", "a b c d"),
         ("a b\u{202E}c\u{2066}d\u{200E}e", "a [..]"),
+        // A field, by its letters.
+        ("e\u{1B}mail is odd", "[..] is odd"),
         (r#"quo"te \ caf"#, r#"quo"te [..] caf"#),
     ] {
         let body = serde_json::json!({ "error": message }).to_string();
