@@ -133,15 +133,15 @@ mod backend {
     }
 }
 
-/// Checks that the system's roots may be asked for, and that reading them ends:
-/// no deadline bounds it.
-pub(crate) fn check_system_roots(asked: bool) -> Result<(), Rule> {
+/// Checks that the system's roots may be asked for, and that reading them ends, where
+/// that or `https` has them read: no deadline bounds it.
+pub(crate) fn check_system_roots(asked: bool, https: bool) -> Result<(), Rule> {
     if asked && !cfg!(feature = "platform-verifier") {
         return Err("must be false without the feature `platform-verifier` \
                     (native-tls trusts the system's roots where it is the backend)");
     }
     // Windows and Apple's systems read no files.
-    if (asked || IS_NATIVE) && cfg!(not(any(windows, target_vendor = "apple"))) {
+    if (asked || IS_NATIVE && https) && cfg!(not(any(windows, target_vendor = "apple"))) {
         let [file, dirs] = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(env::var_os);
         let is_file = |file| fs::metadata(file).is_ok_and(|file| file.is_file());
         let dirs = dirs.unwrap_or_default();

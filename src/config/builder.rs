@@ -413,7 +413,8 @@ impl ConfigBuilder {
         let proxy = take(proxy, &mut violations);
         let roots = take(self.root_certificates, &mut violations);
         let system_roots = |rule| Violation::new("system_roots", rule);
-        let checked = tls::check_system_roots(self.system_roots);
+        let https = base_url.as_ref().is_some_and(|url| url.tls);
+        let checked = tls::check_system_roots(self.system_roots, https);
         take(checked.map_err(system_roots), &mut violations);
         let (Some(api_key), Some(base_url), Some(user_agent), Some(proxy), Some(roots), []) = (
             api_key,
@@ -436,7 +437,7 @@ impl ConfigBuilder {
         let invalid = |violation| Error::invalid(vec![violation]);
         let network = Network::new(route, roots, self.system_roots, self.connect_timeout);
         let network = network.map_err(invalid)?;
-        if base_url.tls && reads_system {
+        if https && reads_system {
             let prepared = network.prepare_tls().map_err(system_roots);
             prepared.map_err(invalid)?;
         }

@@ -740,6 +740,15 @@ mod with_tls {
             let expected = rule.filter(|_| is_read).unwrap_or(BUILT);
             assert_eq!(built, expected, "{} {}", file.display(), dir.display());
         }
+
+        // Without TLS, nothing reads them.
+        let variables = [
+            ("SOAP_API_KEY", "key".as_ref()),
+            ("SOAP_API_URL", "http://127.0.0.1:1".as_ref()),
+            ("SSL_CERT_FILE", fifo.as_os_str()),
+        ];
+        let built = in_child("from_env", &variables);
+        assert_eq!(built, "http://127.0.0.1:1 direct");
     }
 
     #[test]
