@@ -41,7 +41,9 @@ fn main() -> ExitCode {
     let server = match TestServer::bind(&addr) {
         Ok(server) => server,
         Err(error) => {
-            eprint(&format!("cannot listen on {addr}: {error}\n"));
+            eprint(&format!(
+                "cannot listen on {addr}, which must be like 127.0.0.1:8080: {error}\n"
+            ));
             return ExitCode::from(1);
         }
     };

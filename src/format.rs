@@ -501,4 +501,5 @@ pub(crate) fn header(name: &str, value: &str) -> Result<(), Rule> {
 /// `*` stands for any end of a name.
 const OWNED: &str = "accept accept-encoding connection content-* cookie expect host \
                      idempotency-key if-* keep-alive proxy-* range te trailer \
-                     transfer-encoding upgrade x-http-method-override";
+                     transfer-encoding upgrade x-http-method x-http-method-override \
+                     x-method-override";

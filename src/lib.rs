@@ -175,8 +175,8 @@
 //! [`timeout`](ConfigBuilder::timeout), 30 s by default, bounds the whole call: name
 //! lookup, connects, proxy, TLS, request, response, retries and the delays between
 //! them. [`connect_timeout`](ConfigBuilder::connect_timeout), 5 s by default, bounds
-//! everything up to a usable connection. On an idle machine a call returns no later
-//! than 50 ms after its timeout. [`Config::with_timeout`] sets another one for some
+//! everything up to a usable connection. On an idle machine a call of a release build
+//! returns no later than 50 ms after its timeout. [`Config::with_timeout`] sets another one for some
 //! calls, which share the connections:
 //!
 //! ```
@@ -276,9 +276,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Without TLS, by `http`, a call goes to this machine alone. A program may allow it to
-//! one more host, a mock in a container network or a sidecar that adds TLS, by
-//! [`danger_allow_http`](ConfigBuilder::danger_allow_http); the network between then
+//! Without TLS, by `http`, a call goes to this machine alone. A program may allow other
+//! hosts, each by its name, with [`danger_allow_http`](ConfigBuilder::danger_allow_http):
+//! a mock in a container network, or a sidecar that adds TLS. The network between then
 //! sees the key.
 //!
 //! ## TLS without a C compiler
@@ -324,13 +324,14 @@
 //! # Logging
 //!
 //! This crate logs nothing. ureq and rustls log by the `log` crate. At DEBUG and
-//! above their records hold neither the key nor personal data, with one exception.
-//! Where another crate enables ureq's feature `cookies`, the target `cookie_store` logs
-//! at DEBUG each cookie that a response sets. At TRACE, ureq logs raw bytes, the key
+//! above their records hold neither the key nor personal data, with two exceptions. At
+//! DEBUG, ureq shows what the server writes into some headers, such as `server` and
+//! `content-type`. Where another crate enables ureq's feature `cookies`, the target
+//! `cookie_store` logs there each cookie that a response sets. At TRACE, ureq logs raw bytes, the key
 //! included. Filters for both:
 //!
 //! ```text
-//! RUST_LOG=debug,cookie_store=info
+//! RUST_LOG=debug,ureq=info,cookie_store=info
 //! RUST_LOG=trace,ureq=debug,ureq_proto=debug,cookie_store=info
 //! ```
 //!
@@ -338,9 +339,10 @@
 //! rejected value. Of the server's message an error shows, word by word, what may be
 //! shown. These are plain lower-case words, the five field names, numbers of up to three
 //! digits, and capitalised words that APIs use, like `Invalid`. Anything else becomes
-//! `[..]`, and so does a word that holds a part of the key, of a header's value, or of a
-//! name or the address that was sent. What may still show is the name of somebody else,
-//! in lower case. [`Error::body`], [`ApiError::message`],
+//! `[..]`. So does a word that holds eight characters in a row of the key or a header's
+//! value, or three letters or more that are a word of a name or of the address that was
+//! sent. What may still show, in lower case, is the name of somebody else, and a sent one
+//! in another spelling. [`Error::body`], [`ApiError::message`],
 //! [`ApiError::hint`], [`ApiError::field_errors`] and [`Customer::raw_json`] return the
 //! response unredacted.
 //!
@@ -516,6 +518,9 @@
 //! call at the fork, the child may find a lock held that nobody releases, as with any lock
 //! of std. What a call does there is undefined. Fork before there are threads, or let the
 //! child execute another program.
+//!
+//! Processes are told apart by their numbers. Where a process makes a PID namespace, a
+//! grandchild in it may have the number of its grandparent: make a new [`Config`] there.
 //!
 //! # What it does not do
 //!

@@ -248,7 +248,7 @@ impl ConfigBuilder {
     /// - accept, accept-encoding, authorization, connection, content-*, cookie,
     ///   expect, host, idempotency-key, if-*, keep-alive;
     /// - proxy-*, range, te, trailer, transfer-encoding, upgrade, user-agent,
-    ///   x-http-method-override.
+    ///   x-http-method, x-http-method-override, x-method-override.
     ///
     /// # Example
     ///

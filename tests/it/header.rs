@@ -88,6 +88,8 @@ fn rejects_headers_of_http_and_client() {
         ),
         ("X-HTTP-Method-Override", OWNED),
         ("x_http_method_override", OWNED),
+        ("x-http-method", OWNED),
+        ("x-method-override", OWNED),
         ("x-http_method-override", OWNED),
     ] {
         let expected = [format!("header {name} {rule}")];
