@@ -143,12 +143,18 @@ pub(crate) fn check_system_roots(asked: bool, https: bool) -> Result<(), Rule> {
     // Windows and Apple's systems read no files.
     if (asked || IS_NATIVE && https) && cfg!(not(any(windows, target_vendor = "apple"))) {
         let [file, dirs] = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(env::var_os);
-        let is_file = |file| fs::metadata(file).is_ok_and(|file| file.is_file());
+        // Some of procfs block, with a length of 0.
+        let is_file = |file| {
+            let sizes = 1..=MAX_ROOTS_SIZE;
+            fs::metadata(file).is_ok_and(|file| file.is_file() && sizes.contains(&file.len()))
+        };
         let dirs = dirs.unwrap_or_default();
         let entries = env::split_paths(&dirs).filter_map(|dir| fs::read_dir(dir).ok());
         // OpenSSL opens what has the name of a hash, when it meets a certificate.
         let may_block = |entry: DirEntry| {
-            fs::metadata(entry.path()).is_ok_and(|entry| !entry.is_file() && !entry.is_dir())
+            fs::metadata(entry.path()).is_ok_and(|entry| {
+                !entry.is_dir() && (!entry.is_file() || entry.len() > MAX_ROOTS_SIZE)
+            })
         };
         if file.is_some_and(|file| !file.is_empty() && !is_file(file))
             || entries.flatten().flatten().any(may_block)
@@ -159,8 +165,12 @@ pub(crate) fn check_system_roots(asked: bool, https: bool) -> Result<(), Rule> {
     Ok(())
 }
 
-const MAY_BLOCK: Rule = "needs SSL_CERT_FILE, where it is set, to name a regular file, \
-                         and SSL_CERT_DIR folders without FIFOs and devices";
+/// Those of a Linux distribution take about 220 kB.
+const MAX_ROOTS_SIZE: u64 = 16 * 1024 * 1024;
+
+const MAY_BLOCK: Rule = "needs SSL_CERT_FILE, where it is set, to name a regular file of at most \
+                         16 MiB that is not empty, and SSL_CERT_DIR folders without FIFOs, devices \
+                         and larger files";
 
 const NOT_ENABLED: Rule = "needs TLS, which this build lacks: \
                            enable the crate's feature `rustls` or `native-tls`";

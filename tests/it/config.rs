@@ -646,6 +646,11 @@ mod with_tls {
         mkfifo(&fifo);
         assert_eq!(with_roots("from_env", &fifo), no_file);
         assert_eq!(with_roots("from_env", Path::new("/dev/null")), no_file);
+        // Regular by its type, and waits for the kernel's next message.
+        if cfg!(target_os = "linux") {
+            let none = "SOAP_API_CA must hold at least one PEM block `BEGIN CERTIFICATE`";
+            assert_eq!(with_roots("from_env", Path::new("/proc/kmsg")), none);
+        }
         assert_eq!(
             with_roots("from_env", &folder.0.join("n".repeat(300))),
             unreadable
@@ -696,7 +701,8 @@ mod with_tls {
     #[cfg(all(unix, not(target_vendor = "apple")))]
     fn never_waits_for_the_systems_roots() {
         const RULE: &str = "system_roots needs SSL_CERT_FILE, where it is set, to name a regular \
-                            file, and SSL_CERT_DIR folders without FIFOs and devices";
+                            file of at most 16 MiB that is not empty, and SSL_CERT_DIR folders \
+                            without FIFOs, devices and larger files";
         const NONE: &str = "system_roots needs CA certificates on this system, and finds none: \
                             install the package ca-certificates, or see SSL_CERT_FILE and \
                             SSL_CERT_DIR";
@@ -713,7 +719,11 @@ mod with_tls {
         let fifo = with_fifo.join("0a1b2c3d.0");
         mkfifo(&fifo);
         let roots = folder.file("roots.pem", crate::common::tls::root());
-        let no_roots = folder.file("no-roots.pem", "");
+        let no_roots = folder.file("no-roots.pem", "# none\n");
+        let with_large = dir("with-large");
+        let large = with_large.join("large.pem");
+        let sparse = fs::File::create(&large).unwrap();
+        sparse.set_len(16 * 1024 * 1024 + 1).unwrap();
         let both = env::join_paths([&empty, &with_fifo]).unwrap();
         let is_native = cfg!(all(feature = "native-tls", not(feature = "rustls")));
         for (file, dir, rule) in [
@@ -721,6 +731,9 @@ mod with_tls {
             ("".as_ref(), folder.0.as_os_str(), None),
             (fifo.as_os_str(), "".as_ref(), Some(RULE)),
             ("/dev/zero".as_ref(), "".as_ref(), Some(RULE)),
+            ("/proc/kmsg".as_ref(), "".as_ref(), Some(RULE)),
+            (large.as_os_str(), "".as_ref(), Some(RULE)),
+            (roots.as_os_str(), with_large.as_os_str(), Some(RULE)),
             (empty.as_os_str(), "".as_ref(), Some(RULE)),
             (empty.join("none").as_os_str(), "".as_ref(), Some(RULE)),
             (roots.as_os_str(), with_fifo.as_os_str(), Some(RULE)),
