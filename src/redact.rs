@@ -107,8 +107,7 @@ pub(crate) fn holds(text: &str, part: &str) -> bool {
 impl Sent<'_> {
     fn kind(&self, word: &str) -> Kind {
         // A server elides a long value: `rosalind...example.com`.
-        let is_graphic = word.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_graphic || word.contains("..") || word.len() > MAX_MESSAGE_LEN {
+        if !word.is_ascii() || word.contains("..") || word.len() > MAX_MESSAGE_LEN {
             return Kind::Hidden;
         }
         let word = word.trim_matches(|c| "'\"`()[]{}<>.,;:!?".contains(c));
@@ -118,7 +117,9 @@ impl Sent<'_> {
         if word.len() <= 3 && word.bytes().all(|byte| byte.is_ascii_digit()) {
             return Kind::Number;
         }
-        let is_field = |run: &str| Field::from_spelling(run).is_some();
+        // Of other signs and control characters, the letters tell nothing.
+        let is_sign = |c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_';
+        let is_field = |run: &str| Field::from_spelling(run).is_some() && !run.contains(is_sign);
         let mut runs = word.split(|c| "()[]{}/#=:;,\".".contains(c));
         // `customers.email` is a column, `example.com` is somebody's.
         let is_path = !word.contains('.') || runs.clone().next_back().is_some_and(is_field);

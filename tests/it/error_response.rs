@@ -571,6 +571,7 @@ fn the_message_stays_on_one_line() {
         ("a b\u{202E}c\u{2066}d\u{200E}e", "a [..]"),
         // A field, by its letters.
         ("e\u{1B}mail is odd", "[..] is odd"),
+        ("ema@il is odd", "[..] is odd"),
         (r#"quo"te \ caf"#, r#"quo"te [..] caf"#),
     ] {
         let body = serde_json::json!({ "error": message }).to_string();
