@@ -121,7 +121,10 @@ impl Earlier {
                         return Err(io::Error::other(NO_SALT));
                     }
                     run += u32::from(found.is_some());
-                    earlier.salt.get_or_insert_with(|| header.salt.clone());
+                    let salt = earlier.salt.get_or_insert_with(|| header.salt.clone());
+                    if *salt != header.salt {
+                        return Err(io::Error::other(TWO_FILES));
+                    }
                     found = Some(header);
                 }
                 (Some(ResultsLine::Record(record)), Some(found)) => {
@@ -227,8 +230,22 @@ impl Earlier {
     /// its lines, in order, then those of lines that are gone.
     ///
     /// Where a line is gone that nothing came of, its record goes, too, once its id
-    /// has another line: it was corrected.
+    /// has another line: it was corrected. One that was applied is open again where
+    /// another line of its id is: its values may be wanted back.
     pub(crate) fn into_kept(mut self) -> impl ExactSizeIterator<Item = Kept> {
+        for entries in self.entries.chunk_by_mut(|a, b| a.id == b.id) {
+            let is_applied = |entry: &Entry| entry.state == State::Applied;
+            if entries
+                .iter()
+                .any(|entry| entry.is_matched && is_applied(entry))
+            {
+                for entry in entries {
+                    if !entry.is_matched && is_applied(entry) {
+                        entry.state = State::Superseded;
+                    }
+                }
+            }
+        }
         let mut of_id = None;
         self.entries.retain(|entry| {
             let first = of_id.filter(|(id, _)| *id == entry.id);
@@ -317,6 +334,8 @@ const NONE: usize = usize::MAX;
 
 const NO_SALT: &str = "an earlier version of this program wrote it, which knew lines by their \
     numbers: continue it with that version, or start another file with --results";
+
+const TWO_FILES: &str = "it holds the results of two files: continue each with its own input";
 
 #[cfg(test)]
 mod tests {

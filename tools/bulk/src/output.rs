@@ -52,7 +52,10 @@ impl Output {
 impl Failures {
     /// Starts a file that must not be there yet.
     pub(crate) fn create(path: &Path, start: &[u8]) -> io::Result<Self> {
-        let mut file = create_private(path)?;
+        let mut file = create_private(path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => io::Error::other(EXISTS),
+            _ => error,
+        })?;
         file.write_all(start)?;
         Ok(Self {
             path: path.to_owned(),
@@ -83,3 +86,5 @@ impl Failures {
 fn unwritable(what: &str) -> impl Fn(io::Error) -> String {
     move |error| format!("the {what} cannot be written: {error}")
 }
+
+const EXISTS: &str = "it is there already: name another file, or move it away";

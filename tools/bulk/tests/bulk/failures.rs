@@ -131,7 +131,10 @@ fn a_file_of_failures_that_exists_is_refused() {
     let failures = bench.folder.join("failed.jsonl");
     fs::write(&failures, "precious").unwrap();
     let output = run(&bench, &bench.input, &[], Some(&failures), 2);
-    let start = format!("paywithsoap-bulk: {}: File exists", failures.display());
+    let start = format!(
+        "paywithsoap-bulk: {}: it is there already: name another",
+        failures.display()
+    );
     assert!(stderr_text(&output).starts_with(&start), "{output:?}");
     assert_eq!(fs::read_to_string(&failures).unwrap(), "precious");
 }

@@ -199,6 +199,46 @@ fn an_edited_row_is_sent_and_what_follows_it() {
 }
 
 #[test]
+fn a_value_that_comes_back_behind_another_is_sent() {
+    let bench = Bench::new("a_value_that_comes_back");
+    let a = json!({"id": "cus_a", "last_name": "A"});
+    let b = json!({"id": "cus_a", "last_name": "B"});
+    bench.write_input(&[a.clone(), b.clone()]);
+    bench.expect(0, &bench.results_args());
+    bench.write_lines(std::slice::from_ref(&b));
+    bench.expect(0, &bench.resume_args());
+    assert_eq!(bench.sent("cus_a").len(), 2);
+    let input = [b, a];
+    bench.write_lines(&input);
+    bench.expect(0, &bench.resume_args());
+    assert_eq!(bench.sent("cus_a").len(), 3);
+    bench.assert_end_state(&input);
+}
+
+#[test]
+fn results_of_two_files_are_refused() {
+    let bench = Bench::new("results_of_two_files");
+    let input = lines(4, 4, 5);
+    let mut joined = Vec::new();
+    for half in [&input[..2], &input[2..]] {
+        bench.write_input(half);
+        bench.expect(0, &bench.results_args());
+        joined.extend(fs::read(&bench.results).unwrap());
+        fs::remove_file(&bench.results).unwrap();
+    }
+    fs::write(&bench.results, &joined).unwrap();
+    bench.write_lines(&input);
+    let requests = bench.server.requests().len();
+    let stderr = stderr_text(&bench.expect(2, &bench.resume_args()));
+    assert!(
+        stderr.contains("it holds the results of two files: "),
+        "{stderr}"
+    );
+    assert_eq!(bench.server.requests().len(), requests);
+    assert_eq!(fs::read(&bench.results).unwrap(), joined);
+}
+
+#[test]
 fn a_torn_last_line_is_sent_again() {
     let bench = Bench::new("a_torn_last_line");
     let input = lines(50, 50, 3);
