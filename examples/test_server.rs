@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Ok(server) => server,
         Err(error) => {
             eprint(&format!(
-                "cannot listen on {addr}, which must be like 127.0.0.1:8080: {error}\n"
+                "cannot listen on {addr}: {error} (an address is like 127.0.0.1:8080)\n"
             ));
             return ExitCode::from(1);
         }
