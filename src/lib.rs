@@ -341,8 +341,8 @@
 //! digits, and capitalised words that APIs use, like `Invalid`. Anything else becomes
 //! `[..]`. So does a word that holds eight characters in a row of the key or a header's
 //! value, or three letters or more that are a word of a name or of the address that was
-//! sent. What may still show, in lower case, is the name of somebody else, and a sent one
-//! in another spelling. [`Error::body`], [`ApiError::message`],
+//! sent, or all letters of one. What may still show, in lower case, is the name of
+//! somebody else, and a sent one in another spelling. [`Error::body`], [`ApiError::message`],
 //! [`ApiError::hint`], [`ApiError::field_errors`] and [`Customer::raw_json`] return the
 //! response unredacted.
 //!

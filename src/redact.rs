@@ -132,17 +132,29 @@ impl Sent<'_> {
     }
 
     /// Whether a run has a word in it of three or more letters that is one of a name
-    /// or of the address. Shorter ones are found in too many texts.
+    /// or of the address, or has the letters of all of it. Shorter ones are found in
+    /// too many texts.
     fn names(&self, run: &str) -> bool {
-        let is_text = |field: Field| field.is_name() || field == Field::Email;
         let is_no_letter = |c: char| !c.is_ascii_alphabetic();
-        let texts = self.fields.iter().filter(|(field, _)| is_text(*field));
-        let mut names = texts.flat_map(|(_, value)| value.split(is_no_letter));
-        names.any(|name| {
+        let is_word = |name: &str| {
             let mut words = run.split(is_no_letter);
             name.len() >= 3 && words.any(|word| word.eq_ignore_ascii_case(name))
+        };
+        // `obrien`, `janedoe`
+        let is_joined =
+            |part: &str| letters(part).nth(2).is_some() && letters(part).eq(letters(run));
+        let is_text = |field: Field| field.is_name() || field == Field::Email;
+        let mut texts = self.fields.iter().filter(|(field, _)| is_text(*field));
+        texts.any(|(_, value)| {
+            value.split(is_no_letter).any(is_word) || value.split('@').any(is_joined)
         })
     }
+}
+
+/// The letters of a text, in lower case.
+fn letters(text: &str) -> impl Iterator<Item = u8> {
+    let letters = text.bytes().filter(u8::is_ascii_alphabetic);
+    letters.map(|letter| letter.to_ascii_lowercase())
 }
 
 /// Whether it is a word of the table, `lower-case` or `camelCase`.

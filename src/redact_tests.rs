@@ -90,6 +90,8 @@ fn values_of_this_call_are_not_shown() {
         ("mailbox post_box email", "mailbox [..] email"),
         ("posts_is mai_is", "posts_is [..]"),
         ("example com", "[..]"),
+        // Or all letters of one.
+        ("maiemail al-i's jouez mail", "[..] al-i's [..] mail"),
         // Shorter ones are in too many words.
         ("jo is", "jo is"),
         // A field's name is nobody's.
