@@ -233,29 +233,21 @@ impl Earlier {
     /// has another line: it was corrected. One that was applied is open again where
     /// another line of its id is: its values may be wanted back.
     pub(crate) fn into_kept(mut self) -> impl ExactSizeIterator<Item = Kept> {
+        let is_kept = |entry: &Entry| entry.is_matched && entry.state == State::Applied;
         for entries in self.entries.chunk_by_mut(|a, b| a.id == b.id) {
-            let is_applied = |entry: &Entry| entry.state == State::Applied;
-            if entries
-                .iter()
-                .any(|entry| entry.is_matched && is_applied(entry))
-            {
-                for entry in entries {
-                    if !entry.is_matched && is_applied(entry) {
+            let is_seen = entries[0].is_seen;
+            let has_kept = entries.iter().any(is_kept);
+            for entry in entries {
+                match entry.state {
+                    State::NotApplied if is_seen => entry.state = State::Replaced,
+                    State::Applied if has_kept && !entry.is_matched => {
                         entry.state = State::Superseded;
                     }
+                    _ => {}
                 }
             }
         }
-        let mut of_id = None;
-        self.entries.retain(|entry| {
-            let first = of_id.filter(|(id, _)| *id == entry.id);
-            let (_, is_seen) = *of_id.insert(first.unwrap_or((entry.id, entry.is_seen)));
-            match entry.state {
-                State::Replaced => false,
-                State::NotApplied => !is_seen,
-                State::Applied | State::Superseded | State::Unknown => true,
-            }
-        });
+        self.entries.retain(|entry| entry.state != State::Replaced);
         let line = |entry: &Entry| entry.is_matched.then_some(entry.line);
         let order = move |entry: &Entry| (line(entry).unwrap_or(u64::MAX), entry.place);
         self.entries.sort_unstable_by_key(order);
