@@ -217,11 +217,14 @@ impl Reader<'_> {
             }
             Kind::List => {
                 // A path and what is wrong there, as garde writes it.
+                let (mut items, mut name) = (value.parts(), name);
                 let kinds = value.parts().map(Value::kind);
-                let is_pair = kinds.eq([Kind::List, Kind::Map]);
-                let path = value.parts().find(|_| is_pair);
-                let name = path.map_or(name, |path| Name::locate(path, 2).or(name));
-                for item in value.parts().skip(usize::from(is_pair)) {
+                if kinds.eq([Kind::List, Kind::Map])
+                    && let Some(path) = items.next()
+                {
+                    name = Name::locate(path, 2).or(name);
+                }
+                for item in items {
                     self.walk(item, name, levels - 1);
                 }
             }

@@ -124,9 +124,11 @@ fn exchange(
             .iter()
             .find_map(|name| header_text(&head.headers, name)),
         retry_after: header_text(&head.headers, &RETRY_AFTER),
-        content_type: (!head.status.is_success())
-            .then(|| header_text(&head.headers, &CONTENT_TYPE))
-            .flatten(),
+        content_type: if head.status.is_success() {
+            None
+        } else {
+            header_text(&head.headers, &CONTENT_TYPE)
+        },
         coding: coding(&head.headers),
         body,
         max_idle_age: head

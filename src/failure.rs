@@ -121,7 +121,11 @@ impl Route {
             "the server" => "the server's certificate".into(),
             peer => ["the certificate of ", peer].concat(),
         };
-        let variable = ["", " (SOAP_API_CA)"][usize::from(self.is_from_env)];
+        let variable = if self.is_from_env {
+            " (SOAP_API_CA)"
+        } else {
+            ""
+        };
         let status = status.map_or_else(String::new, |status| status.to_string());
         let is_address = host.parse::<IpAddr>().is_ok();
         let now = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -99,7 +99,8 @@ fn is_secret(line: &str, start: usize, end: usize, secrets: &[String]) -> bool {
     })
 }
 
-/// Whether a text has another in it.
+/// Whether a text has another in it. The search is long: in one place, a program holds
+/// it once.
 pub(crate) fn holds(text: &str, part: &str) -> bool {
     text.contains(part)
 }

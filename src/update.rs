@@ -1,8 +1,7 @@
 //! The call: validate, send, retry, return.
 
 use std::error::Error as StdError;
-use std::io;
-use std::io::ErrorKind::InvalidData;
+use std::io::{self, ErrorKind::InvalidData};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 

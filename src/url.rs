@@ -60,9 +60,11 @@ impl Url {
             *host == self.host
                 || (host.parse::<Ipv6Addr>()).is_ok_and(|ip| self.host.parse() == Ok(ip))
         };
-        (self.tls || is_loopback(&self.host) || allowed.any(is_same))
-            .then_some(())
-            .ok_or(CLEAR)
+        if self.tls || is_loopback(&self.host) || allowed.any(is_same) {
+            Ok(())
+        } else {
+            Err(CLEAR)
+        }
     }
 }
 
