@@ -6,7 +6,7 @@ use crate::cli::Options;
 use crate::progress::{eprint_line, plural};
 
 /// Says which file goes to which API, and asks whether to go on where that is
-/// production and somebody is there to answer. Returns whether to go on.
+/// production and somebody is there to reply. Returns whether to go on.
 pub(crate) fn announce(options: &Options, base_url: &str, lines: Option<u64>) -> bool {
     let mut input = options.input_name();
     if let Some(lines) = lines {
@@ -31,16 +31,16 @@ pub(crate) fn announce(options: &Options, base_url: &str, lines: Option<u64>) ->
     if !sends || host(base_url) != PRODUCTION || options.yes || !is_terminal {
         return true;
     }
-    // The input is the terminal itself, and so is no answer.
+    // The input is the terminal itself, and so is no reply.
     options.input.is_none() || is_confirmed()
 }
 
 fn is_confirmed() -> bool {
     let _ = write!(io::stderr(), "change these customers in production? [y/N] ");
-    let mut answer = String::new();
+    let mut reply = String::new();
     // At the end of the input, or where it cannot be read, nobody has agreed.
-    let _ = io::stdin().read_line(&mut answer);
-    ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str())
+    let _ = io::stdin().read_line(&mut reply);
+    ["y", "yes"].contains(&reply.trim().to_ascii_lowercase().as_str())
 }
 
 /// The host of a base URL, in lower case as the crate has it.

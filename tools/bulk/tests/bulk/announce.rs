@@ -209,7 +209,7 @@ mod terminal {
     fn with_production_it_asks() {
         let bench = Bench::new("it_asks");
         bench.write_input(&lines(3, 3, 1));
-        for (answer, goes_on) in [
+        for (reply, goes_on) in [
             ("", false),
             ("n", false),
             ("yess", false),
@@ -228,7 +228,7 @@ mod terminal {
             );
             // Where nothing was sent, the same command can be used again.
             assert!(fs::read(&bench.results).unwrap().is_empty());
-            terminal.type_line(answer);
+            terminal.type_line(reply);
             let code = terminal.end();
             assert_eq!(
                 code,
@@ -236,9 +236,9 @@ mod terminal {
                 "{}",
                 terminal.screen
             );
-            let refusal = "paywithsoap-bulk: nothing was sent";
+            let nothing = "paywithsoap-bulk: nothing was sent";
             assert_eq!(
-                terminal.screen.contains(refusal),
+                terminal.screen.contains(nothing),
                 !goes_on,
                 "{}",
                 terminal.screen
@@ -269,7 +269,7 @@ mod terminal {
             assert_eq!(code_found, Some(code), "{}", terminal.screen);
             assert!(!terminal.screen.contains(QUESTION), "{}", terminal.screen);
         }
-        // The input is no answer.
+        // The input is no reply.
         let mut terminal = Terminal::start(command(&bench, PRODUCTION));
         terminal.wait_for("Ctrl-D ends them");
         terminal.type_line(r#"{"id":"cus_a","last_name":"Doe"}"#);
