@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::failure::caused;
 
-/// Resolves the names that one Config needs: its API's or its proxy's.
+/// Resolves the name that one Config needs: its API's or its proxy's.
 ///
 /// The system's lookup takes no limit, so that it runs on a thread of its own,
-/// which is left behind where it hangs. Callers that need the same name wait
-/// for the same lookup.
+/// which is left behind where it hangs. Callers wait for the same lookup.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     lookup: LookupFn,
@@ -23,14 +22,12 @@ pub(crate) struct Resolver {
     ended: Condvar,
 }
 
-type Found = Result<Vec<SocketAddr>, Arc<io::Error>>;
-
 type LookupFn = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
 #[derive(Debug, Default)]
 struct State {
-    /// The one of each name that callers join, or whose result they use.
-    lookups: Vec<Arc<Lookup>>,
+    /// The one that callers join, or whose result they use.
+    lookup: Option<Arc<Lookup>>,
     /// How many have not ended, those that were given up included.
     running: usize,
     /// The address that connected last.
@@ -42,7 +39,7 @@ struct Lookup {
     host: String,
     port: u16,
     /// When it ended, and how.
-    result: OnceLock<(Instant, Found)>,
+    result: OnceLock<(Instant, Result<Vec<SocketAddr>, Arc<io::Error>>)>,
 }
 
 impl Resolver {
@@ -77,17 +74,21 @@ impl Resolver {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
-        let mut addrs = if is_localhost(host) {
-            vec![
-                (Ipv4Addr::LOCALHOST, port).into(),
-                (Ipv6Addr::LOCALHOST, port).into(),
-            ]
+        // The name that always means this machine (RFC 6761, 6.3), so that no hosts
+        // file and no name server can send it elsewhere.
+        let name = host.strip_suffix('.').unwrap_or(host);
+        let mut addrs = if name.eq_ignore_ascii_case("localhost") {
+            let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            loopback.map(|ip| SocketAddr::new(ip, port)).to_vec()
         } else {
             self.look_up(host, port, limit)?
         };
         let preferred = self.lock().preferred;
-        // Stable, so that the others stay as the system ordered them.
-        addrs.sort_by_key(|addr| Some(addr.ip()) != preferred);
+        // The others stay as the system ordered them.
+        if let Some(index) = addrs.iter().position(|a| Some(a.ip()) == preferred) {
+            let addr = addrs.remove(index);
+            addrs.insert(0, addr);
+        }
         Ok(addrs)
     }
 
@@ -99,8 +100,8 @@ impl Resolver {
     /// Drops what is cached, for when it turns out to lead nowhere.
     pub(crate) fn invalidate(&self) {
         // Not `preferred`: it counts only where the next lookup finds it again.
-        let is_under_way = |lookup: &Arc<Lookup>| lookup.result.get().is_none();
-        self.lock().lookups.retain(is_under_way);
+        let has_ended = |lookup: &mut Arc<Lookup>| lookup.result.get().is_some();
+        self.lock().lookup.take_if(has_ended);
     }
 
     fn look_up(
@@ -109,41 +110,40 @@ impl Resolver {
         port: u16,
         limit: Option<Instant>,
     ) -> io::Result<Vec<SocketAddr>> {
-        let mut state = self.lock();
-        // Again after each wait: the lookup that ended may be that of this name.
-        let lookup = loop {
-            let mut lookups = state.lookups.iter();
-            if let Some(lookup) =
-                lookups.find(|l| l.is_of(host, port) && l.is_usable(Instant::now()))
-            {
-                break Arc::clone(lookup);
-            }
-            // A bound, since each that hangs keeps its thread.
-            if state.running < MAX_LOOKUPS {
-                break self.start(&mut state, host, port)?;
-            }
-            let is_full = |state: &State| state.running >= MAX_LOOKUPS;
-            state = self.wait_while(state, limit, is_full);
-            if is_full(&state) {
-                // As transient as the lookups that hang, and fill the slots.
-                return Err(timed_out());
-            }
+        let timed_out = || {
+            let message = "the lookup of the host name did not end in time";
+            Err(io::Error::new(ErrorKind::TimedOut, message))
         };
-        state = self.wait_while(state, limit, |_| lookup.result.get().is_none());
+        let mut state = self.lock();
+        let is_usable =
+            |l: &&Arc<Lookup>| l.host == host && l.port == port && l.is_usable(Instant::now());
+        let lookup = match state.lookup.as_ref().filter(is_usable) {
+            Some(lookup) => Arc::clone(lookup),
+            // A bound, since each that hangs keeps its thread.
+            None if state.running >= MAX_LOOKUPS => return timed_out(),
+            None => self.start(&mut state, host, port)?,
+        };
+        let remaining = limit.map_or(Duration::MAX, |limit| {
+            limit.saturating_duration_since(Instant::now())
+        });
+        let is_under_way = |_: &mut State| lookup.result.get().is_none();
+        let waited = self
+            .ended
+            .wait_timeout_while(state, remaining, is_under_way);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
         match lookup.result.get() {
             Some((_, Ok(addrs))) => Ok(addrs.clone()),
             Some((_, Err(cause))) => {
+                let message = "the host name was not found";
                 let cause = io::Error::new(cause.kind(), Arc::clone(cause));
-                Err(caused(
-                    ErrorKind::NotFound,
-                    "the host name was not found",
-                    cause,
-                ))
+                Err(caused(ErrorKind::NotFound, message, cause))
             }
             None => {
-                // It hangs: the next caller had better start a new one.
-                state.lookups.retain(|other| !Arc::ptr_eq(other, &lookup));
-                Err(timed_out())
+                // It hangs: the next caller had better start a new one, if it may.
+                if state.running < MAX_LOOKUPS {
+                    state.lookup.take_if(|other| Arc::ptr_eq(other, &lookup));
+                }
+                timed_out()
             }
         }
     }
@@ -171,44 +171,29 @@ impl Resolver {
             })?;
         // Counted now: a thread that was refused would never count itself out.
         state.running += 1;
-        state.replace(Arc::clone(&lookup));
+        state.lookup = Some(Arc::clone(&lookup));
         Ok(lookup)
     }
 
     /// Looks up, caches, and wakes who waits. The caller of `start` holds the
     /// lock until it has counted this thread.
     fn run(&self, lookup: Arc<Lookup>) {
-        let addrs = (self.lookup)(&lookup.host, lookup.port).and_then(|addrs| {
-            let none = || io::Error::other("it has no address");
-            (!addrs.is_empty()).then_some(addrs).ok_or_else(none)
-        });
+        let addrs = match (self.lookup)(&lookup.host, lookup.port) {
+            Ok(addrs) if addrs.is_empty() => Err(io::Error::other("it has no address")),
+            addrs => addrs,
+        };
+        let is_found = addrs.is_ok();
         let mut state = self.lock();
         state.running -= 1;
         // Nothing else sets it.
         let _ = lookup.result.set((Instant::now(), addrs.map_err(Arc::new)));
         // Also where it was given up: the next caller has it at once. A name that
         // was not found is looked up again, since that is transient.
-        if lookup.is_usable(Instant::now()) {
-            state.replace(lookup);
+        if is_found {
+            state.lookup = Some(lookup);
         }
         drop(state);
         self.ended.notify_all();
-    }
-
-    /// Waits while `condition` holds, and no longer than until `limit`.
-    fn wait_while<'a>(
-        &self,
-        state: MutexGuard<'a, State>,
-        limit: Option<Instant>,
-        condition: impl Fn(&State) -> bool,
-    ) -> MutexGuard<'a, State> {
-        let remaining = limit.map_or(Duration::MAX, |limit| {
-            limit.saturating_duration_since(Instant::now())
-        });
-        self.ended
-            .wait_timeout_while(state, remaining, |state| condition(state))
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -217,41 +202,13 @@ impl Resolver {
     }
 }
 
-impl State {
-    /// Lets callers use this lookup, and no other of its name.
-    fn replace(&mut self, lookup: Arc<Lookup>) {
-        self.lookups
-            .retain(|other| !other.is_of(&lookup.host, lookup.port));
-        self.lookups.push(lookup);
-    }
-}
-
 impl Lookup {
-    fn is_of(&self, host: &str, port: u16) -> bool {
-        self.host == host && self.port == port
-    }
-
     /// Whether it is under way, or has found addresses a short while ago.
     fn is_usable(&self, now: Instant) -> bool {
         self.result.get().is_none_or(|(ended, addrs)| {
             addrs.is_ok() && now.saturating_duration_since(*ended) < CACHE_TTL
         })
     }
-}
-
-/// Whether it is the name that always means this machine (RFC 6761, 6.3), so
-/// that no hosts file and no name server can send it elsewhere.
-fn is_localhost(host: &str) -> bool {
-    host.strip_suffix('.')
-        .unwrap_or(host)
-        .eq_ignore_ascii_case("localhost")
-}
-
-fn timed_out() -> io::Error {
-    io::Error::new(
-        ErrorKind::TimedOut,
-        "the lookup of the host name did not end in time",
-    )
 }
 
 /// How long addresses are cached: about the shortest time-to-live that public

@@ -8,7 +8,7 @@ static RELEASED: Condvar = Condvar::new();
 
 impl Resolver {
     pub(crate) fn cache(&self, host: &str, addrs: Vec<SocketAddr>) {
-        self.lock().replace(Arc::new(Lookup {
+        self.lock().lookup = Some(Arc::new(Lookup {
             host: host.into(),
             port: 443,
             result: OnceLock::from((Instant::now(), Ok(addrs))),
@@ -17,7 +17,7 @@ impl Resolver {
 
     pub(crate) fn is_cached(&self, host: &str) -> bool {
         let state = self.lock();
-        state.lookups.iter().any(|lookup| lookup.host == host)
+        state.lookup.as_ref().is_some_and(|l| l.host == host)
     }
 }
 
@@ -124,7 +124,7 @@ fn cached_until_expired_or_invalidated() {
     let Some(long_ago) = Instant::now().checked_sub(CACHE_TTL) else {
         return;
     };
-    resolver.lock().replace(Arc::new(Lookup {
+    resolver.lock().lookup = Some(Arc::new(Lookup {
         result: OnceLock::from((long_ago, Ok(found(443)))),
         ..lookup
     }));
@@ -219,7 +219,7 @@ fn callers_share_one_lookup_per_name() {
     // Each has its clone of the lookup, beside its thread's and the state's.
     until(|| {
         let state = resolver.lock();
-        let lookup = state.lookups.first();
+        let lookup = state.lookup.as_ref();
         lookup.is_some_and(|lookup| Arc::strong_count(lookup) == 2 + 8)
     });
     release("hang-2");
@@ -230,18 +230,18 @@ fn callers_share_one_lookup_per_name() {
 }
 
 #[test]
-fn callers_wait_for_a_free_lookup() {
+fn callers_join_the_last_of_too_many_lookups() {
     let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
     for n in 1..=MAX_LOOKUPS {
         let error = resolver.resolve("hang-3", 443, Some(soon())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert_eq!(resolver.lock().running, n);
     }
-    // None comes free until the limit, which is as transient as a lookup that hangs.
-    for host in ["hang-3", "d.test"] {
+    // Another name has none to join, which is as transient as a lookup that hangs.
+    for (host, is_awaited) in [("hang-3", true), ("d.test", false), ("hang-3", true)] {
         let limit = soon();
         let error = resolver.resolve(host, 443, Some(limit)).unwrap_err();
-        assert!(Instant::now() >= limit);
+        assert!(Instant::now() >= limit || !is_awaited);
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert_eq!(
             error.to_string(),
@@ -253,11 +253,12 @@ fn callers_wait_for_a_free_lookup() {
 
     let waiting = {
         let resolver = Arc::clone(&resolver);
-        thread::spawn(move || resolver.resolve("d.test", 443, None))
+        thread::spawn(move || resolver.resolve("hang-3", 443, None))
     };
     release("hang-3");
     assert_eq!(waiting.join().unwrap().unwrap(), found(443));
     until(|| resolver.lock().running == 0);
+    assert_eq!(resolver.resolve("d.test", 443, None).unwrap(), found(443));
     assert_eq!((times("hang-3"), times("d.test")), (MAX_LOOKUPS, 1));
 }
 
