@@ -24,6 +24,8 @@ pub(crate) struct Resolver {
 
 type LookupFn = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
+type LookupResult = Result<Vec<SocketAddr>, Arc<io::Error>>;
+
 #[derive(Debug, Default)]
 struct State {
     /// The one that callers join, or whose result they use.
@@ -39,7 +41,7 @@ struct Lookup {
     host: String,
     port: u16,
     /// When it ended, and how.
-    result: OnceLock<(Instant, Result<Vec<SocketAddr>, Arc<io::Error>>)>,
+    result: OnceLock<(Instant, LookupResult)>,
 }
 
 impl Resolver {
