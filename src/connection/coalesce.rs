@@ -10,7 +10,6 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::BUFFER_SIZE;
 use super::call::{Call, Top};
-use super::tcp::TOO_LONG;
 
 /// Buffers what is written until a response is awaited.
 ///
@@ -20,50 +19,35 @@ use super::tcp::TOO_LONG;
 pub(super) struct Coalesce<T> {
     inner: T,
     buffered: Vec<u8>,
-    call: Arc<Call>,
-    carries: Carries,
-}
-
-/// What a connection carries.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Carries {
-    /// The request of the call.
-    Request,
-    /// CONNECT to a proxy, which is a part of connecting. Whatever follows it is
-    /// written by the layers above, which coalesce for themselves.
-    Connect,
-    /// What comes after CONNECT.
-    Tunnel,
+    /// The call whose request this carries. None below a tunnel through a proxy: that
+    /// carries CONNECT, and then what the layers above write.
+    call: Option<Arc<Call>>,
 }
 
 impl<T: Transport> Coalesce<T> {
-    pub(super) fn new(inner: T, call: &Arc<Call>, carries: Carries) -> Self {
-        if carries == Carries::Request {
+    pub(super) fn new(inner: T, call: Option<&Arc<Call>>) -> Self {
+        if let Some(call) = call {
             call.lock().top = Top::New;
         }
         Self {
             inner,
             buffered: Vec::new(),
-            call: Arc::clone(call),
-            carries,
+            call: call.cloned(),
         }
     }
 
     /// Writes what is buffered.
     fn flush(&mut self, timeout: NextTimeout) -> Result<(), Error> {
-        if self.carries == Carries::Connect {
-            self.carries = Carries::Tunnel;
-        }
         if self.buffered.is_empty() {
             return Ok(());
         }
-        if self.carries == Carries::Request {
-            self.call.start_flush()?;
+        if let Some(call) = &self.call {
+            call.start_flush()?;
             // Not always: looking for the line takes 1,140 instructions a call.
-            let removes_cookies = self.call.lock().removes_cookies;
+            let removes_cookies = call.lock().removes_cookies;
             if removes_cookies && remove_cookie(&mut self.buffered) > MAX_COOKIE_SIZE {
                 // No other call uses it.
-                self.call.lock().top = Top::Closed;
+                call.lock().top = Top::Closed;
             }
         }
         // One part, unless key and headers are as long as they may be.
@@ -74,24 +58,6 @@ impl<T: Transport> Coalesce<T> {
         self.buffered.clear();
         Ok(())
     }
-
-    /// Whether the peer has sent nothing since the last response, by a read
-    /// through all layers that does not block.
-    ///
-    /// A read that would block means silence. A byte in the system, in a TLS
-    /// backend or in one of ureq's buffers does not, and neither does an end, of
-    /// TCP or of TLS, nor an error.
-    fn is_silent(&mut self) -> bool {
-        if !self.inner.buffers().input().is_empty() {
-            return false;
-        }
-        self.call.lock().top = Top::Probed;
-        let read = self.inner.await_input(NextTimeout::default());
-        // In this order: what was read may be half a TLS record, which looks like
-        // silence, and which `inner` has followed by now.
-        matches!(read, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock)
-            && self.inner.is_open()
-    }
 }
 
 impl<T: Transport> Transport for Coalesce<T> {
@@ -99,10 +65,7 @@ impl<T: Transport> Transport for Coalesce<T> {
         self.inner.buffers()
     }
 
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        if self.carries == Carries::Tunnel {
-            return self.inner.transmit_output(amount, timeout);
-        }
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let output = &self.inner.buffers().output()[..amount];
         self.buffered.extend_from_slice(output);
         Ok(())
@@ -115,8 +78,8 @@ impl<T: Transport> Transport for Coalesce<T> {
             return Err(io::Error::new(io::ErrorKind::InvalidData, TOO_LONG).into());
         }
         let read = self.inner.await_input(timeout);
-        if matches!(read, Ok(true)) && self.carries == Carries::Request {
-            self.call.receive();
+        if let (Ok(true), Some(call)) = (&read, &self.call) {
+            call.receive();
         }
         read.map_err(hide_disconnect)
     }
@@ -124,12 +87,15 @@ impl<T: Transport> Transport for Coalesce<T> {
     fn is_open(&mut self) -> bool {
         // When ureq sets a connection aside, nothing is read: whatever has come by
         // then is still there when the next call asks, which it must.
-        if self.carries != Carries::Request || !self.call.is_buffered() {
-            return self.inner.is_open();
+        match &self.call {
+            Some(call) if call.is_buffered() => {
+                call.lock().top = Top::Probed;
+                let is_silent = is_silent(&mut self.inner);
+                call.lock().top = if is_silent { Top::Silent } else { Top::Kept };
+                is_silent
+            }
+            _ => self.inner.is_open(),
         }
-        let is_silent = self.is_silent();
-        self.call.lock().top = if is_silent { Top::Silent } else { Top::Kept };
-        is_silent
     }
 
     fn is_tls(&self) -> bool {
@@ -139,8 +105,8 @@ impl<T: Transport> Transport for Coalesce<T> {
 
 impl<T> Drop for Coalesce<T> {
     fn drop(&mut self) {
-        if self.carries == Carries::Request {
-            self.call.lock().top = Top::Closed;
+        if let Some(call) = &self.call {
+            call.lock().top = Top::Closed;
         }
     }
 }
@@ -149,6 +115,23 @@ impl<T> fmt::Debug for Coalesce<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Coalesce").finish_non_exhaustive()
     }
+}
+
+/// Whether the peer has sent nothing since the last response, by a read through all
+/// layers that does not block.
+///
+/// A read that would block means silence. A byte in the system, in a TLS backend or
+/// in one of ureq's buffers does not, and neither does an end, of TCP or of TLS, nor
+/// an error.
+fn is_silent(inner: &mut impl Transport) -> bool {
+    if !inner.buffers().input().is_empty() {
+        return false;
+    }
+    let read = inner.await_input(NextTimeout::default());
+    // In this order: what was read may be half a TLS record, which looks like silence,
+    // and which `inner` has followed by now.
+    matches!(read, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock)
+        && inner.is_open()
 }
 
 /// Removes the `cookie` lines from the head of a request, and tells how many
@@ -201,6 +184,8 @@ fn hide_disconnect(error: Error) -> Error {
 /// for the head of the request, this line included.
 const MAX_COOKIE_SIZE: usize = 1024;
 
+const TOO_LONG: &str = "the response has a head or a line of over 16 KiB";
+
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
@@ -215,7 +200,7 @@ mod tests {
     fn only_a_silent_connection_is_reused() {
         let call = Arc::new(Call::default());
         let (tcp, mut peer, seen) = connect(&call);
-        let mut top = Coalesce::new(tcp, &call, Carries::Request);
+        let mut top = Coalesce::new(tcp, Some(&call));
         assert!(!top.is_tls());
         let under_way = call.start(None);
         assert!(top.is_open());
@@ -248,7 +233,7 @@ mod tests {
         let call = Arc::new(Call::default());
         let (tcp, mut peer, seen) = connect(&call);
         let under_way = call.start(None);
-        let mut top = Coalesce::new(tcp, &call, Carries::Request);
+        let mut top = Coalesce::new(tcp, Some(&call));
         let exchange = |top: &mut Coalesce<_>| {
             top.buffers().output()[..7].copy_from_slice(b"request");
             top.transmit_output(7, NextTimeout::default())?;
@@ -318,7 +303,7 @@ mod tests {
     fn an_ended_connection_is_not_reused() {
         let call = Arc::new(Call::default());
         let (tcp, peer, seen) = connect(&call);
-        let mut top = Coalesce::new(tcp, &call, Carries::Request);
+        let mut top = Coalesce::new(tcp, Some(&call));
         drop(peer);
         assert_eq!(seen.peek(&mut [0]).unwrap(), 0);
         let _under_way = call.start(None);
@@ -329,7 +314,7 @@ mod tests {
     fn below_another_layer_nothing_is_read() {
         let call = Arc::new(Call::default());
         let (tcp, mut peer, seen) = connect(&call);
-        let mut below = Coalesce::new(tcp, &call, Carries::Connect);
+        let mut below = Coalesce::new(tcp, None);
         let _under_way = call.start(None);
         peer.write_all(b"x").unwrap();
         seen.peek(&mut [0]).unwrap();

@@ -39,9 +39,9 @@ use ureq::unversioned::transport::{
 
 pub(crate) use self::call::Trace;
 use self::call::{Call, Top};
+use self::coalesce::Coalesce;
 #[cfg(fuzzing)]
 pub(crate) use self::coalesce::remove_cookie;
-use self::coalesce::{Carries, Coalesce};
 use self::record::RequireCloseNotify;
 use self::tcp::TcpTransport;
 use crate::failure::{Route, Step};
@@ -248,12 +248,8 @@ impl Connect {
         } else {
             transport
         };
-        let carries = if to_proxy {
-            Carries::Connect
-        } else {
-            Carries::Request
-        };
-        Ok(Coalesce::new(transport, &self.call, carries).boxed())
+        let call = (!to_proxy).then_some(&self.call);
+        Ok(Coalesce::new(transport, call).boxed())
     }
 
     fn connect_tcp(&self, details: &ConnectionDetails) -> Result<TcpTransport, Error> {
