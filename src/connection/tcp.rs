@@ -2,6 +2,8 @@
 //! deadline of the call under way by the clock.
 
 use std::fmt;
+use std::io::ErrorKind::{self, ConnectionRefused, ConnectionReset, HostUnreachable};
+use std::io::ErrorKind::{Interrupted, InvalidInput, TimedOut, WouldBlock};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -49,12 +51,14 @@ fn connect_in_rounds<T>(
     for most in &rounds[usize::from(addrs.len() == 1)..] {
         let mut timed_out = Vec::new();
         for (index, addr) in untried.iter().enumerate() {
-            let share = remaining()?.map(|remaining| share(remaining, untried.len() - index));
+            // An equal share of the time for each that is left.
+            let left = u32::try_from(untried.len() - index).unwrap_or(u32::MAX);
+            let share = remaining()?.map(|remaining| remaining / left);
             match connect(addr, share.into_iter().chain(*most).min()) {
                 Ok(stream) => return Ok((stream, **addr)),
                 Err(error) => {
                     // One that refused will refuse again.
-                    if error.kind() == io::ErrorKind::TimedOut {
+                    if error.kind() == TimedOut {
                         timed_out.push(*addr);
                     }
                     failure = Some(more_telling(failure, error));
@@ -63,8 +67,8 @@ fn connect_in_rounds<T>(
         }
         untried = timed_out;
     }
-    let failure = failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into());
-    if failure.kind() == io::ErrorKind::TimedOut {
+    let failure = failure.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into());
+    if failure.kind() == TimedOut {
         // The system does not say which limit that is.
         remaining()?;
     }
@@ -76,9 +80,9 @@ fn connect_in_rounds<T>(
 /// pass comes before one that does not, so that the call is tried again.
 fn more_telling(known: Option<io::Error>, error: io::Error) -> io::Error {
     let rank = |error: &io::Error| match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => 4,
-        io::ErrorKind::TimedOut => 3,
-        io::ErrorKind::HostUnreachable => 2,
+        ConnectionRefused | ConnectionReset => 4,
+        TimedOut => 3,
+        HostUnreachable => 2,
         kind => u8::from(retry::is_transient(kind)),
     };
     match known {
@@ -87,20 +91,14 @@ fn more_telling(known: Option<io::Error>, error: io::Error) -> io::Error {
     }
 }
 
-/// An equal share of the time for each of `count` addresses.
-fn share(remaining: Duration, count: usize) -> Duration {
-    u32::try_from(count).map_or(Duration::ZERO, |count| remaining / count.max(1))
-}
-
 /// A TCP connection that obeys the limit of the call that uses it, by the clock
 /// and not by what ureq makes of it.
 pub(super) struct TcpTransport {
     stream: TcpStream,
     buffers: LazyBuffers,
     call: Arc<Call>,
-    /// The timeouts that the system knows.
-    read_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
+    /// The timeout of reads and writes that the system knows.
+    timeout: Option<Duration>,
 }
 
 impl TcpTransport {
@@ -112,49 +110,47 @@ impl TcpTransport {
             stream,
             buffers: LazyBuffers::new(BUFFER_SIZE, BUFFER_SIZE),
             call: Arc::clone(call),
-            read_timeout: None,
-            write_timeout: None,
+            timeout: None,
         })
     }
 
     /// Reads what has arrived, and blocks for it unless the call is probing.
     fn read(&mut self) -> io::Result<usize> {
-        let buffer = self.buffers.input_append_buf();
-        if buffer.is_empty() {
-            // A read of nothing would look like the end of the connection.
-            return Err(io::Error::new(io::ErrorKind::InvalidData, TOO_LONG));
-        }
         if self.call.lock().top == Top::Probed {
             // A peer that sends TLS records without content could keep a probe busy.
             self.call.remaining()?;
-            return read_arrived(&mut self.stream, buffer);
+            return self.read_arrived();
         }
         loop {
-            let remaining = match self.call.remaining() {
+            match self.call.remaining() {
+                Ok(remaining) => self.update_timeout(remaining)?,
                 // The process may have been stopped, and the response be there.
                 Err(error) if self.call.starts_late_read() => {
-                    return read_arrived(&mut self.stream, buffer).or(Err(error));
+                    return self.read_arrived().or(Err(error));
                 }
-                remaining => remaining?,
-            };
-            update_timeout(&mut self.read_timeout, remaining, |timeout| {
-                self.stream.set_read_timeout(Some(timeout))
-            })?;
-            match self.stream.read(buffer) {
+                Err(error) => return Err(error),
+            }
+            match self.stream.read(self.buffers.input_append_buf()) {
                 Err(error) if is_poll_timeout(error.kind(), Platform::CURRENT) => {}
                 read => return read.map_err(|error| self.name_timeout(error)),
             }
         }
     }
 
+    /// Reads what has arrived, and does not block.
+    fn read_arrived(&mut self) -> io::Result<usize> {
+        // std has no read of its own that does not block.
+        self.stream.set_nonblocking(true)?;
+        let read = self.stream.read(self.buffers.input_append_buf());
+        self.stream.set_nonblocking(false)?;
+        read
+    }
+
     /// Writes some bytes, at least one.
     fn write(&mut self, amount: usize, written: usize) -> io::Result<usize> {
-        let bytes = &self.buffers.output()[written..amount];
         loop {
-            let remaining = self.call.remaining()?;
-            update_timeout(&mut self.write_timeout, remaining, |timeout| {
-                self.stream.set_write_timeout(Some(timeout))
-            })?;
+            self.update_timeout(self.call.remaining()?)?;
+            let bytes = &self.buffers.output()[written..amount];
             let write = self.call.write(
                 || self.stream.write(bytes),
                 |written| match written {
@@ -163,18 +159,30 @@ impl TcpTransport {
                 },
             )?;
             match write {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Err(error) if is_poll_timeout(error.kind(), Platform::CURRENT) => {}
                 write => return write.map_err(|error| self.name_timeout(error)),
             }
         }
     }
 
+    /// Tells the system a new timeout where the one that it knows does not do.
+    fn update_timeout(&mut self, remaining: Option<Duration>) -> io::Result<()> {
+        if let Some(timeout) = new_timeout(self.timeout, remaining, Platform::CURRENT) {
+            let set_read = self.stream.set_read_timeout(Some(timeout));
+            ignore_option_error(set_read, Platform::CURRENT)?;
+            let set_write = self.stream.set_write_timeout(Some(timeout));
+            ignore_option_error(set_write, Platform::CURRENT)?;
+            self.timeout = Some(timeout);
+        }
+        Ok(())
+    }
+
     /// Says which limit has passed, where the system ended a read or write at it, as
     /// Windows does.
     fn name_timeout(&self, error: io::Error) -> io::Error {
         match self.call.remaining() {
-            Err(passed) if error.kind() == io::ErrorKind::TimedOut => passed,
+            Err(passed) if error.kind() == TimedOut => passed,
             _ => error,
         }
     }
@@ -211,29 +219,6 @@ impl fmt::Debug for TcpTransport {
     }
 }
 
-/// Reads what has arrived, and does not block.
-fn read_arrived(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    // std has no read of its own that does not block.
-    stream.set_nonblocking(true)?;
-    let read = stream.read(buffer);
-    stream.set_nonblocking(false)?;
-    read
-}
-
-/// Tells the system a new timeout where the one that it knows does not do.
-fn update_timeout(
-    known: &mut Option<Duration>,
-    remaining: Option<Duration>,
-    set: impl FnOnce(Duration) -> io::Result<()>,
-) -> io::Result<()> {
-    let Some(timeout) = new_timeout(*known, remaining, Platform::CURRENT) else {
-        return Ok(());
-    };
-    ignore_option_error(set(timeout), Platform::CURRENT)?;
-    *known = Some(timeout);
-    Ok(())
-}
-
 /// The timeout to set before a read or write, if another than `known` is needed.
 ///
 /// Where a read that timed out may simply be repeated, the system's timeout is
@@ -248,16 +233,11 @@ fn new_timeout(
     platform: Platform,
 ) -> Option<Duration> {
     let remaining = remaining.unwrap_or(Duration::MAX);
-    let timeout = if platform == Platform::Windows {
-        remaining
-    } else {
-        let is_useful = |known: Duration| {
-            known <= remaining / 8 * 7 && known >= POLL_INTERVAL.min(remaining / 4)
-        };
-        if known.is_some_and(is_useful) {
-            return None;
-        }
-        POLL_INTERVAL.min(remaining / 2)
+    let is_useful = |known| known <= remaining / 8 * 7 && known >= POLL_INTERVAL.min(remaining / 4);
+    let timeout = match known {
+        _ if platform == Platform::Windows => remaining,
+        Some(known) if is_useful(known) => return None,
+        _ => POLL_INTERVAL.min(remaining / 2),
     };
     // Zero is invalid, and less than a millisecond is zero to some systems.
     let timeout = timeout.max(Duration::from_millis(1));
@@ -265,13 +245,9 @@ fn new_timeout(
 }
 
 /// Whether a read or write only came back to look at the clock.
-fn is_poll_timeout(kind: io::ErrorKind, platform: Platform) -> bool {
-    match kind {
-        io::ErrorKind::Interrupted => true,
-        // So Unix reports a timeout of SO_RCVTIMEO or SO_SNDTIMEO.
-        io::ErrorKind::WouldBlock => platform != Platform::Windows,
-        _ => false,
-    }
+fn is_poll_timeout(kind: ErrorKind, platform: Platform) -> bool {
+    // `WouldBlock` is how Unix reports a timeout of SO_RCVTIMEO or SO_SNDTIMEO.
+    kind == Interrupted || kind == WouldBlock && platform != Platform::Windows
 }
 
 /// Whether a write that failed with this has certainly written nothing.
@@ -279,12 +255,10 @@ fn is_poll_timeout(kind: io::ErrorKind, platform: Platform) -> bool {
 /// Linux fails a write only where it took no byte. BSD's kernels, and so
 /// Apple's, may take some before a connection is reset. Of Windows nothing is
 /// documented.
-fn took_nothing(kind: io::ErrorKind, platform: Platform) -> bool {
+fn took_nothing(kind: ErrorKind, platform: Platform) -> bool {
     match platform {
         Platform::Linux => true,
-        Platform::Apple | Platform::Unix => {
-            matches!(kind, io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
-        }
+        Platform::Apple | Platform::Unix => matches!(kind, Interrupted | WouldBlock),
         Platform::Windows => false,
     }
 }
@@ -294,14 +268,10 @@ fn took_nothing(kind: io::ErrorKind, platform: Platform) -> bool {
 /// macOS fails with EINVAL on a connection that the peer has reset; what has
 /// arrived before is still to be read.
 fn ignore_option_error(result: io::Result<()>, platform: Platform) -> io::Result<()> {
-    match result {
-        Err(error)
-            if platform == Platform::Apple && error.kind() == io::ErrorKind::InvalidInput =>
-        {
-            Ok(())
-        }
-        result => result,
-    }
+    result.or_else(|error| match (platform, error.kind()) {
+        (Platform::Apple, InvalidInput) => Ok(()),
+        _ => Err(error),
+    })
 }
 
 /// What the rules of sockets depend on.
@@ -330,8 +300,6 @@ const FIRST_ROUND: Duration = Duration::from_millis(800);
 
 /// How long a read or write blocks at most before it looks at the clock again.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-
-pub(super) const TOO_LONG: &str = "the response has a head or a line of over 16 KiB";
 
 #[cfg(test)]
 #[path = "tcp_tests.rs"]

@@ -21,7 +21,7 @@ enum Peer {
     Accepts(u64),
     Refuses,
     DropsPackets,
-    Fails(io::ErrorKind),
+    Fails(ErrorKind),
 }
 
 /// Connects to these within `timeout`, and returns which accepted, after how
@@ -33,7 +33,7 @@ fn connect(peers: &[Peer], timeout: Option<u64>) -> (io::Result<usize>, Duration
         .map(|n| SocketAddr::from(([127, 0, 0, 1], u16::try_from(n).unwrap())))
         .collect();
     let remaining = || match timeout.map(|timeout| ms(timeout).saturating_sub(now.get())) {
-        Some(Duration::ZERO) => Err(io::Error::new(io::ErrorKind::TimedOut, "the limit")),
+        Some(Duration::ZERO) => Err(io::Error::new(TimedOut, "the limit")),
         remaining => Ok(remaining),
     };
     let result = connect_in_rounds(&addrs, remaining, |addr, timeout| {
@@ -46,11 +46,11 @@ fn connect(peers: &[Peer], timeout: Option<u64>) -> (io::Result<usize>, Duration
                 now.set(now.get() + ms(after));
                 Ok(())
             }
-            Peer::Refuses => Err(io::ErrorKind::ConnectionRefused.into()),
+            Peer::Refuses => Err(ConnectionRefused.into()),
             Peer::Fails(kind) => Err(kind.into()),
             Peer::Accepts(_) | Peer::DropsPackets => {
                 now.set(now.get() + timeout);
-                Err(io::Error::new(io::ErrorKind::TimedOut, "an address"))
+                Err(io::Error::new(TimedOut, "an address"))
             }
         }
     });
@@ -66,7 +66,7 @@ fn one_address_gets_all_the_time() {
     assert_eq!(accepted.unwrap(), 0);
     // It is not tried twice.
     let (accepted, _, given) = connect(&[Peer::DropsPackets], Some(5000));
-    assert_eq!(accepted.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert_eq!(accepted.unwrap_err().kind(), TimedOut);
     assert_eq!(given, [5000]);
 }
 
@@ -111,17 +111,16 @@ fn addresses_share_what_remains() {
 fn refused_addresses_are_not_tried_again() {
     let (accepted, took, given) = connect(&[Peer::Refuses, Peer::Refuses], Some(5000));
     let error = accepted.unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    assert_eq!(error.kind(), ConnectionRefused);
     assert_eq!((took, given.len()), (ms(0), 2));
     let (accepted, _, _) = connect(&[], Some(5000));
     let error = accepted.unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
 }
 
 #[test]
 fn the_most_telling_failure_is_reported() {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-    use io::ErrorKind::{PermissionDenied, TimedOut};
+    use ErrorKind::{NetworkUnreachable, PermissionDenied};
     let ranks = [
         PermissionDenied,
         NetworkUnreachable,
@@ -147,7 +146,7 @@ fn many_addresses_stay_within_the_limit() {
     for count in 1..40 {
         for timeout in [1, 5, 700, 5000] {
             let (accepted, took, _) = connect(&vec![Peer::DropsPackets; count], Some(timeout));
-            assert_eq!(accepted.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            assert_eq!(accepted.unwrap_err().kind(), TimedOut);
             assert!(
                 took <= ms(timeout),
                 "{took:?} of {timeout} for {count} addresses"
@@ -229,7 +228,6 @@ fn windows_gets_all_the_remaining_time() {
 
 #[test]
 fn timeouts_are_polled_except_on_windows() {
-    use io::ErrorKind::{ConnectionReset, Interrupted, TimedOut, WouldBlock};
     for platform in ALL {
         let polls = platform != Platform::Windows;
         assert!(is_poll_timeout(Interrupted, platform));
@@ -242,7 +240,7 @@ fn timeouts_are_polled_except_on_windows() {
 
 #[test]
 fn write_took_nothing_only_where_certain() {
-    use io::ErrorKind::{BrokenPipe, ConnectionReset, Interrupted, TimedOut, WouldBlock};
+    use ErrorKind::BrokenPipe;
     for kind in [BrokenPipe, ConnectionReset, TimedOut] {
         assert!(took_nothing(kind, Platform::Linux));
         assert!(!took_nothing(kind, Platform::Apple));
@@ -260,10 +258,10 @@ fn write_took_nothing_only_where_certain() {
 #[test]
 fn ignores_macos_option_errors_after_reset() {
     for platform in ALL {
-        let set = |kind: io::ErrorKind| ignore_option_error(Err(kind.into()), platform);
-        let ignored = set(io::ErrorKind::InvalidInput).is_ok();
+        let set = |kind: ErrorKind| ignore_option_error(Err(kind.into()), platform);
+        let ignored = set(InvalidInput).is_ok();
         assert_eq!(ignored, platform == Platform::Apple);
-        assert!(set(io::ErrorKind::PermissionDenied).is_err());
+        assert!(set(ErrorKind::PermissionDenied).is_err());
         assert!(ignore_option_error(Ok(()), platform).is_ok());
     }
 }
@@ -277,11 +275,11 @@ fn a_write_after_reset_sends_nothing() {
     seen.write_all(b"unread").unwrap();
     drop(peer);
     let reset = seen.read(&mut [0]).unwrap_err();
-    assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(reset.kind(), ConnectionReset);
     let under_way = call.start(Some(Instant::now() + Duration::from_secs(20)));
     call.lock().top = Top::New;
     call.start_flush().unwrap();
-    assert_eq!(write(&mut tcp), Err(io::ErrorKind::BrokenPipe));
+    assert_eq!(write(&mut tcp), Err(ErrorKind::BrokenPipe));
     assert!(!under_way.end().sent);
 }
 
@@ -295,7 +293,7 @@ fn blocked_writes_end_at_the_limit() {
     call.start_flush().unwrap();
     // Until the buffers of both sides are full.
     while write(&mut tcp).is_ok() {}
-    assert_eq!(write(&mut tcp), Err(io::ErrorKind::TimedOut));
+    assert_eq!(write(&mut tcp), Err(TimedOut));
     assert!(Instant::now() >= limit);
     assert!(under_way.end().sent);
 }
@@ -341,7 +339,7 @@ fn nothing_is_awaited_at_the_limit() {
     assert_eq!(error.to_string(), "io: the timeout has passed");
 }
 
-fn write(tcp: &mut TcpTransport) -> Result<(), io::ErrorKind> {
+fn write(tcp: &mut TcpTransport) -> Result<(), ErrorKind> {
     match tcp.transmit_output(BUFFER_SIZE, NextTimeout::default()) {
         Err(Error::Io(error)) => Err(error.kind()),
         result => {
