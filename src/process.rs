@@ -10,7 +10,6 @@ use crate::resolver::Resolver;
 
 /// What belongs to the process that made it, and to no child that it forks: the
 /// child must not use its parent's connections, and has none of its threads.
-#[derive(Debug)]
 pub(crate) struct Process {
     id: Id,
     pub(crate) pool: Pool,

@@ -25,7 +25,6 @@ mod coalesce;
 mod record;
 mod tcp;
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -188,12 +187,6 @@ impl Connection {
     /// Whether the last call has left a connection that another call may use.
     pub(crate) fn is_reusable(&self) -> bool {
         self.call.lock().top != Top::Closed
-    }
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").finish_non_exhaustive()
     }
 }
 
