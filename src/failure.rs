@@ -14,7 +14,7 @@ use std::io::ErrorKind::{
     UnexpectedEof,
 };
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use time::OffsetDateTime;
 use ureq::Error;
@@ -91,17 +91,17 @@ impl Route {
             _ if tls == CLIENT_CERTIFICATE => PermissionDenied,
             _ => error.kind(),
         };
-        let message = match (step, status) {
+        let proxy = self.proxy.as_ref();
+        let template = match (step, status) {
             (Step::Connect, _) if to_proxy => "{peer} was not reached",
             (Step::Connect, _) if kind == TimedOut => "no TCP connection",
             (Step::Tunnel, None) => "{peer} opened no connection{hint}",
             (Step::Tunnel, Some(_)) => "{peer} responded to CONNECT with {status}{hint}",
             (Step::Tls, _) => tls,
             (Step::Exchange, _) if tls == CLIENT_CERTIFICATE => tls,
-            (Step::Exchange, _) if self.proxy.is_some() => "the connection to {peer} failed",
+            (Step::Exchange, _) if proxy.is_some() => "the connection to {peer} failed",
             (Step::Connect | Step::Exchange, _) => return error.into(),
         };
-        let proxy = self.proxy.as_ref();
         let hint = match (status, kind) {
             (Some(401 | 407), _) if proxy.is_some_and(Proxy::has_password) => PASSWORD_REJECTED,
             (Some(401 | 407), _) => PASSWORD_MISSING,
@@ -117,40 +117,35 @@ impl Route {
             Some(proxy) if to_proxy || step == Step::Tunnel => (proxy.to_string(), &proxy.url.host),
             Some(proxy) => (format!("the server behind {proxy}"), &self.host),
         };
-        let certificate = match peer.as_str() {
-            "the server" => "the server's certificate".into(),
-            peer => ["the certificate of ", peer].concat(),
-        };
-        let variable = if self.is_from_env {
-            " (SOAP_API_CA)"
-        } else {
-            ""
-        };
-        let status = status.map_or_else(String::new, |status| status.to_string());
-        let is_address = host.parse::<IpAddr>().is_ok();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.unwrap_or_default().as_secs().cast_signed();
-        let today = OffsetDateTime::from_unix_timestamp(now)
-            .map_or("a year after 9999".into(), |now| now.date().to_string());
-        let values = [
-            ("{hint}", hint),
-            ("{issuer}", self.issuer_advice),
-            ("{variable}", variable),
-            ("{status}", &status),
-            ("{today}", &today),
-            ("{type}", if is_address { "IP" } else { "DNS" }),
-            ("{host}", host),
-            ("{certificate}", &certificate),
-            ("{peer}", &peer),
-        ];
-        let mut message = message.to_owned();
-        for (name, value) in values {
-            message = message.replace(name, value);
+        let mut message = String::new();
+        for part in template.split(['{', '}']) {
+            match part {
+                "certificate" if proxy.is_none() => message += "the server's certificate",
+                "certificate" => message.extend(["the certificate of ", &peer]),
+                "hint" => message += hint,
+                "host" => message += host,
+                "issuer" => message += self.issuer_advice,
+                "peer" => message += &peer,
+                "status" => message.extend(status.map(|status| status.to_string())),
+                "today" => message += &today(),
+                "type" if host.parse::<IpAddr>().is_ok() => message += "IP",
+                "type" => message += "DNS",
+                "variable" if self.is_from_env => message += " (SOAP_API_CA)",
+                "variable" => {}
+                text => message += text,
+            }
         }
         // ureq repeats the status, and the backends list algorithms as numbers.
-        let source = (status.is_empty() && tls != ALGORITHM).then_some(error);
+        let source = (status.is_none() && tls != ALGORITHM).then_some(error);
         caused(kind, message, source).into()
     }
+}
+
+/// What the clock shows.
+fn today() -> String {
+    let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+    OffsetDateTime::from_unix_timestamp(now.cast_signed())
+        .map_or("a year after 9999".into(), |now| now.date().to_string())
 }
 
 /// Takes ureq out of an error.
@@ -217,7 +212,7 @@ const TLS_MESSAGES: [(&[&str], &str); 12] = [
     (&["alertcertificate", "alertbadcertificate"], CLIENT_CERTIFICATE),
     (&["alerthandshakefailure"], "{peer} refused the TLS handshake: it may want a client certificate, which is not supported, or other algorithms"),
     (&["alert"], HANDSHAKE),
-    (&["unknownissuer", "localissuer", "selfsigned"], "{certificate} was not accepted: {issuer}"),
+    (&["unknownissuer", "localissuer", "selfsigned"], "{certificate} was not accepted: {issuer}{variable}"),
     (&["expired"], "{certificate} has expired: check this machine's clock, which shows {today}"),
     (&["notvalidyet", "notyetvalid"], "{certificate} is not valid yet: check this machine's clock, which shows {today}"),
     (&["causedasendentity"], "{certificate} is a CA certificate, which a server must not have: make one for tests by `openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 365 -subj /CN={host} -addext subjectAltName={type}:{host} -addext basicConstraints=critical,CA:FALSE`"),
@@ -241,9 +236,9 @@ const WEB_SERVER: &str = ": the proxy may be a web server, check its address";
 #[rustfmt::skip]
 pub(crate) fn issuer_advice(given: bool, system: bool) -> &'static str {
     match (given, system) {
-        (true, _) => "its issuer is not in root_certificates{variable}",
-        (_, false) => "somebody may be intercepting the connection; if your organisation inspects TLS, get its CA certificate from your administrator and pass it to root_certificates{variable}",
-        (_, true) => "somebody may be intercepting the connection, or this system lacks CA certificates (the package ca-certificates has them); if your organisation inspects TLS, get its CA certificate from your administrator and pass it to root_certificates{variable}",
+        (true, _) => "its issuer is not in root_certificates",
+        (_, false) => "somebody may be intercepting the connection; if your organisation inspects TLS, get its CA certificate from your administrator and pass it to root_certificates",
+        (_, true) => "somebody may be intercepting the connection, or this system lacks CA certificates (the package ca-certificates has them); if your organisation inspects TLS, get its CA certificate from your administrator and pass it to root_certificates",
     }
 }
 
