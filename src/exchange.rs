@@ -1,6 +1,6 @@
 //! One HTTP exchange: a request is sent, and a response comes back or not.
 
-use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset, TimedOut, UnexpectedEof};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,9 +57,10 @@ pub(crate) fn send(
     let (response, trace) = connection.call(deadline, |agent| {
         exchange(cfg, &connection, agent, id, body)
     });
+    let timed_out = matches!(&response, Err(ureq::Error::Io(e)) if e.kind() == TimedOut);
     // Where nothing came of it until the deadline, the server may have it still.
     if let Some(reuse) = reuse
-        && (trace.opened || trace.reused && (trace.received || !is_timeout(&response)))
+        && (trace.opened || trace.reused && (trace.received || !timed_out))
     {
         process.pool.learn(reuse, trace.reused && trace.received);
     }
@@ -102,7 +103,7 @@ fn exchange(
     if head.headers.contains_key(SET_COOKIE) {
         connection.remove_cookies();
     }
-    let status = head.status.as_u16();
+    let is_success = head.status.is_success();
     let length = incoming.content_length().unwrap_or_default();
     // What a server announces is no reason to allocate more than is read.
     let capacity = usize::try_from(length).map_or(MAX_BODY_SIZE, |len| len.min(MAX_BODY_SIZE));
@@ -112,41 +113,29 @@ fn exchange(
         incoming.as_reader().take(limit).read_to_end(&mut body)
     };
     // An error response is known by its status, and not worth waiting long for.
-    let read = if head.status.is_success() {
+    let read = if is_success {
         read()
     } else {
         let message = "the body of the response took too long";
         connection.with_timeout(ERROR_BODY_TIMEOUT, message, read)
     };
+    let text = |name| header_text(&head.headers, name);
     Ok(Response {
-        status,
-        request_id: REQUEST_IDS
-            .iter()
-            .find_map(|name| header_text(&head.headers, name)),
-        retry_after: header_text(&head.headers, &RETRY_AFTER),
-        content_type: if head.status.is_success() {
-            None
-        } else {
-            header_text(&head.headers, &CONTENT_TYPE)
-        },
+        status: head.status.as_u16(),
+        request_id: REQUEST_IDS.iter().find_map(text).map(Arc::from),
+        retry_after: text(&RETRY_AFTER).map(Arc::from),
+        content_type: text(&CONTENT_TYPE).filter(|_| !is_success).map(Arc::from),
         coding: coding(&head.headers),
         body,
-        max_idle_age: head
-            .headers
-            .get(KEEP_ALIVE)
-            .and_then(|value| pool::max_age(value.to_str().ok()?)),
+        max_idle_age: text(&KEEP_ALIVE).and_then(pool::max_age),
         truncated: read.err().map(|error| explain(cfg, error.into())),
     })
 }
 
-fn is_timeout<T>(result: &Result<T, ureq::Error>) -> bool {
-    matches!(result, Err(ureq::Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut)
-}
-
 /// A header's text, unless it is empty or not visible ASCII.
-fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<Arc<str>> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let value = headers.get(name)?.to_str().ok()?;
-    (!value.is_empty()).then(|| value.into())
+    (!value.is_empty()).then_some(value)
 }
 
 /// The content coding of a body that ureq has not decoded: where it has, it takes the
