@@ -9,7 +9,7 @@ use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE
 use ureq::http::{Error, HeaderMap, HeaderName, Method, Request};
 
 use crate::config::Config;
-use crate::connection::Connection;
+use crate::connection::{Call, Connection};
 use crate::failure::{self, Step};
 use crate::pool;
 
@@ -54,9 +54,8 @@ pub(crate) fn send(
     let (connection, reuse) = process.pool.take().unzip();
     let connection =
         connection.unwrap_or_else(|| Box::new(Connection::new(cfg.network(), &process.resolver)));
-    let (response, trace) = connection.call(deadline, |agent| {
-        exchange(cfg, &connection, agent, id, body)
-    });
+    let run = |agent: &_, call: &_| exchange(cfg, agent, call, id, body);
+    let (response, trace) = connection.call(deadline, run);
     let timed_out = matches!(&response, Err(ureq::Error::Io(e)) if e.kind() == TimedOut);
     // Where nothing came of it until the deadline, the server may have it still.
     if let Some(reuse) = reuse
@@ -88,8 +87,8 @@ pub(crate) fn send(
 
 fn exchange(
     cfg: &Config,
-    connection: &Connection,
     agent: &ureq::Agent,
+    call: &Call,
     id: &str,
     body: &str,
 ) -> Result<Response, ureq::Error> {
@@ -101,7 +100,7 @@ fn exchange(
     request.headers_mut().extend(cfg.headers.iter().cloned());
     let (head, mut incoming) = agent.run(request)?.into_parts();
     if head.headers.contains_key(SET_COOKIE) {
-        connection.remove_cookies();
+        call.remove_cookies();
     }
     let is_success = head.status.is_success();
     let length = incoming.content_length().unwrap_or_default();
@@ -117,7 +116,7 @@ fn exchange(
         read()
     } else {
         let message = "the body of the response took too long";
-        connection.with_timeout(ERROR_BODY_TIMEOUT, message, read)
+        call.with_timeout(ERROR_BODY_TIMEOUT, message, read)
     };
     let text = |name| header_text(&head.headers, name);
     Ok(Response {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// A transport that is used outside of a call refuses to read and write, on
 /// whichever thread that is.
 #[derive(Debug, Default)]
-pub(super) struct Call(Mutex<State>);
+pub(crate) struct Call(Mutex<State>);
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct State {
@@ -93,7 +93,7 @@ impl Call {
 
     /// Runs a step that must end within `timeout`, or sooner where the call
     /// itself must.
-    pub(super) fn with_timeout<T>(
+    pub(crate) fn with_timeout<T>(
         &self,
         timeout: Duration,
         message: &'static str,
@@ -108,6 +108,12 @@ impl Call {
         let result = step();
         self.lock().limit = outer;
         result
+    }
+
+    /// Notes that a response carried `set-cookie`: ureq may send it back, where
+    /// another crate has enabled its cookies.
+    pub(crate) fn remove_cookies(&self) {
+        self.lock().removes_cookies = true;
     }
 
     /// When the step at hand must end.

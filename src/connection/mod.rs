@@ -36,8 +36,8 @@ use ureq::unversioned::transport::{
     Transport,
 };
 
-pub(crate) use self::call::Trace;
-use self::call::{Call, Top};
+use self::call::Top;
+pub(crate) use self::call::{Call, Trace};
 use self::coalesce::Coalesce;
 #[cfg(fuzzing)]
 pub(crate) use self::coalesce::remove_cookie;
@@ -92,7 +92,6 @@ impl Network {
             // 1xx response together with the beginning of the body behind it.
             .max_response_header_size(2 * BUFFER_SIZE)
             .max_idle_connections(1)
-            .max_idle_connections_per_host(1)
             // `Pool` sees to the age of idle connections.
             .max_idle_age(Duration::from_secs(3600));
         Ok(Arc::new(Self {
@@ -161,27 +160,11 @@ impl Connection {
     pub(crate) fn call<T>(
         &self,
         deadline: Option<Instant>,
-        run: impl FnOnce(&ureq::Agent) -> T,
+        run: impl FnOnce(&ureq::Agent, &Call) -> T,
     ) -> (T, Trace) {
         let under_way = self.call.start(deadline);
-        let result = run(&self.agent);
+        let result = run(&self.agent, &self.call);
         (result, under_way.end())
-    }
-
-    /// Runs a part of the call under way, which must end within `timeout`.
-    pub(crate) fn with_timeout<T>(
-        &self,
-        timeout: Duration,
-        message: &'static str,
-        run: impl FnOnce() -> T,
-    ) -> T {
-        self.call.with_timeout(timeout, message, run)
-    }
-
-    /// Notes that a response carried `set-cookie`: ureq may send it back, where
-    /// another crate has enabled its cookies.
-    pub(crate) fn remove_cookies(&self) {
-        self.call.lock().removes_cookies = true;
     }
 
     /// Whether the last call has left a connection that another call may use.

@@ -52,7 +52,7 @@ fn nothing_is_sent_outside_a_call() {
         .unwrap_err();
     assert!(outside(&error), "{error}");
     // Nor on a connection that is open.
-    let (result, _) = connection.call(None, |agent| {
+    let (result, _) = connection.call(None, |agent, _| {
         let response = agent.run(request(server.base_url()));
         response.unwrap().body_mut().read_to_vec().unwrap();
     });
@@ -80,7 +80,7 @@ fn bodies_are_unreadable_after_their_call() {
         stream
     });
     let connection = connection(&base_url);
-    let (response, trace) = connection.call(None, |agent| agent.run(request(&base_url)));
+    let (response, trace) = connection.call(None, |agent, _| agent.run(request(&base_url)));
     assert!(trace.sent);
     let _open = server.join().unwrap();
     // It would block for ever.
@@ -115,11 +115,11 @@ fn read_late<S: Read + Write>(
     });
     let cfg = cfg.clone().base_url(&base_url).no_proxy().build().unwrap();
     let connection = open(&cfg);
-    let (read, _) = connection.call(None, |agent| {
+    let (read, _) = connection.call(None, |agent, call| {
         let mut response = agent.run(request(&base_url)).unwrap();
         server.join().unwrap();
         let read = || response.body_mut().read_to_vec();
-        connection.with_timeout(Duration::ZERO, "late", read)
+        call.with_timeout(Duration::ZERO, "late", read)
     });
     assert_eq!(read.unwrap(), [b' '].repeat(50_000));
 }
@@ -133,7 +133,7 @@ fn a_long_body_is_read_after_the_limit() {
 fn a_request_on_another_thread_counts() {
     let server = TestServer::start().unwrap();
     let connection = connection(server.base_url());
-    let (status, trace) = connection.call(None, |agent| {
+    let (status, trace) = connection.call(None, |agent, _| {
         thread::scope(|scope| {
             let call = scope.spawn(|| agent.run(request(server.base_url())).unwrap().status());
             call.join().unwrap()
@@ -150,7 +150,7 @@ fn on_another_thread_the_deadline_holds() {
     let connection = connection(&base_url);
     let deadline = Instant::now() + SOON;
     // The system accepts for the listener, which never responds.
-    let (error, trace) = connection.call(Some(deadline), |agent| {
+    let (error, trace) = connection.call(Some(deadline), |agent, _| {
         thread::scope(|scope| {
             let call = scope.spawn(|| agent.run(request(&base_url)).unwrap_err());
             call.join().unwrap()
@@ -169,7 +169,7 @@ fn a_panicking_call_leaves_no_connection() {
     let server = TestServer::start().unwrap();
     let connection = connection(server.base_url());
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        connection.call(None, |agent| {
+        connection.call(None, |agent, _| {
             let _response = agent.run(request(server.base_url())).unwrap();
             std::panic::resume_unwind(Box::new(()));
         })
@@ -214,7 +214,7 @@ fn address_that_connected_is_tried_first() {
     let connect = || {
         let connection = open(&cfg);
         let deadline = Some(Instant::now() + Duration::from_secs(20));
-        let (result, _) = connection.call(deadline, |agent| agent.run(request(&base_url)));
+        let (result, _) = connection.call(deadline, |agent, _| agent.run(request(&base_url)));
         assert!(result.is_err());
         accepted.recv().unwrap()
     };
@@ -259,7 +259,8 @@ mod with_tls {
                 sender.send(text).unwrap();
             });
             let deadline = Some(Instant::now() + LONG);
-            let (result, trace) = connection.call(deadline, |agent| agent.run(request(base_url)));
+            let (result, trace) =
+                connection.call(deadline, |agent, _| agent.run(request(base_url)));
             assert!(result.is_err() && !trace.sent);
         });
         receiver.recv().unwrap()
