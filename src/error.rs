@@ -51,7 +51,6 @@ struct Inner {
     attempts: u32,
     transient: bool,
     response: Option<ErrorResponse>,
-    retry_after: Option<Duration>,
     /// The server's message as Display shows it.
     message: Option<String>,
 }
@@ -60,6 +59,7 @@ struct Inner {
 pub(crate) struct ErrorResponse {
     pub(crate) status: u16,
     pub(crate) request_id: Option<Arc<str>>,
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) content_type: Option<Arc<str>>,
     pub(crate) body: String,
 }
@@ -196,7 +196,7 @@ impl Error {
     /// `Retry-After` header of the last response.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after
+        self.0.response.as_ref()?.retry_after
     }
 
     /// Returns how many times the request was tried; 0 if nothing was tried.
@@ -263,18 +263,12 @@ impl Error {
             attempts: 0,
             transient: false,
             response: None,
-            retry_after: None,
             message: None,
         }))
     }
 
     pub(crate) fn with_transient(mut self, transient: bool) -> Self {
         self.0.transient = transient;
-        self
-    }
-
-    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.0.retry_after = retry_after;
         self
     }
 

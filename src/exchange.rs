@@ -3,7 +3,7 @@
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset, TimedOut, UnexpectedEof};
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use ureq::http::{Error, HeaderMap, HeaderName, Method, Request};
@@ -12,13 +12,14 @@ use crate::config::Config;
 use crate::connection::{Call, Connection};
 use crate::failure::{self, Step};
 use crate::pool;
+use crate::retry::retry_after;
 
 /// A response whose head came whole.
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) request_id: Option<Arc<str>>,
-    /// The `Retry-After` header as received.
-    pub(crate) retry_after: Option<Arc<str>>,
+    /// How long the server asks to wait, by the `Retry-After` header.
+    pub(crate) retry_after: Option<Duration>,
     /// The `Content-Type` header, but of a response of 2xx.
     pub(crate) content_type: Option<Arc<str>>,
     /// The content coding that the body still has.
@@ -122,7 +123,7 @@ fn exchange(
     Ok(Response {
         status: head.status.as_u16(),
         request_id: REQUEST_IDS.iter().find_map(text).map(Arc::from),
-        retry_after: text(&RETRY_AFTER).map(Arc::from),
+        retry_after: text(&RETRY_AFTER).and_then(|text| retry_after(text, SystemTime::now())),
         content_type: text(&CONTENT_TYPE).filter(|_| !is_success).map(Arc::from),
         coding: coding(&head.headers),
         body,

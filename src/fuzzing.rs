@@ -50,6 +50,7 @@ pub fn error_response(body: &str, name: &str, key: &str, header: &str) -> Error 
     let response = ErrorResponse {
         status: 422,
         request_id: None,
+        retry_after: None,
         content_type: None,
         body: body.into(),
     };

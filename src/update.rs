@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind::InvalidData};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::attempt::Attempt;
 use crate::config::Config;
@@ -179,13 +179,8 @@ fn read(
         let (outcome, retry) = retry::classify_transport(failure.sent, failure.cause.kind());
         (Error::transport(Box::new(failure.cause), outcome), retry)
     })?;
-    let retry_after = response
-        .retry_after
-        .as_deref()
-        .and_then(|value| retry::retry_after(value, SystemTime::now()));
     if (200..300).contains(&response.status) {
-        return read_customer(id, response)
-            .map_err(|error| (error.with_retry_after(retry_after), Retry::Never));
+        return read_customer(id, response).map_err(|error| (error, Retry::Never));
     }
     let (outcome, retry) = retry::classify_status(response.status);
     let sent = Sent {
@@ -193,7 +188,7 @@ fn read(
         secrets: cfg.secrets().collect(),
     };
     let error = Error::api_status(error_response(response), outcome, &sent);
-    Err((error.with_retry_after(retry_after), retry))
+    Err((error, retry))
 }
 
 /// The customer in a response of 2xx.
@@ -234,6 +229,7 @@ fn error_response(response: Response) -> ErrorResponse {
     ErrorResponse {
         status: response.status,
         request_id: response.request_id,
+        retry_after: response.retry_after,
         content_type: response.content_type,
         body,
     }
