@@ -141,11 +141,11 @@ macro_rules! field {
 
             /// Returns the value if it has the field's format.
             pub(crate) fn check(self, value: String) -> Result<String, Violation> {
-                let rule = match self {
-                    _ if value.is_empty() => Some("must not be empty: leave the field out to keep its value"),
-                    $(Self::$variant => $check(&value).err()),+
+                let checked = match self {
+                    _ if value.is_empty() => Err("must not be empty: leave the field out to keep its value"),
+                    $(Self::$variant => $check(&value).map(drop)),+
                 };
-                rule.map_or(Ok(value), |rule| Err(Violation::new(self.name(), rule)))
+                checked.map(|()| value).of(self.name())
             }
         }
     };
@@ -184,6 +184,17 @@ pub(crate) const NUMBER_KEY: &str = "$serde_json::private::Number";
 
 /// What a value must be, without the field's name.
 pub(crate) type Rule = &'static str;
+
+/// Makes the rule that a check returns a violation of a field.
+pub(crate) trait OfField<T> {
+    fn of(self, field: &'static str) -> Result<T, Violation>;
+}
+
+impl<T> OfField<T> for Result<T, Rule> {
+    fn of(self, field: &'static str) -> Result<T, Violation> {
+        self.map_err(|rule| Violation::new(field, rule))
+    }
+}
 
 /// Whether a value is written like `shape`, in which `0` stands for any digit, `A` for
 /// any capital and `a` for any small letter of ASCII.

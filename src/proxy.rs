@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::format::{NOT_UTF8, Violation};
+use crate::format::{NOT_UTF8, OfField, Violation};
 use crate::tls;
 use crate::url::{self, Url, number};
 
@@ -56,7 +56,7 @@ pub(crate) fn from_env(
                 && !find(&["no_proxy", "NO_PROXY"]).is_some_and(is_exempt) =>
         {
             // Only now: what is not used cannot be wrong.
-            let proxy = proxy.to_str().ok_or(Violation::new(name, NOT_UTF8))?;
+            let proxy = proxy.to_str().ok_or(NOT_UTF8).of(name)?;
             check(name, proxy).map(Some)
         }
         _ => Ok(None),
@@ -65,8 +65,7 @@ pub(crate) fn from_env(
 
 /// Checks a proxy's URL, for a setting or variable called `field`.
 pub(crate) fn check(field: &'static str, url: &str) -> Result<Proxy, Violation> {
-    let url = url::proxy(url).and_then(tls::check);
-    let url = url.map_err(|rule| Violation::new(field, rule))?;
+    let url = url::proxy(url).and_then(tls::check).of(field)?;
     Ok(Proxy { url, field })
 }
 

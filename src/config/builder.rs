@@ -16,7 +16,7 @@ use crate::attempt::{Attempt, OnAttempt};
 use crate::connection::{Network, PRODUCT};
 use crate::error::Error;
 use crate::failure::{self, Route};
-use crate::format::{self, NOT_UTF8, Violation};
+use crate::format::{self, NOT_UTF8, OfField, Rule, Violation};
 use crate::process::Process;
 use crate::proxy::{self, Proxy};
 use crate::tls;
@@ -76,7 +76,7 @@ impl RefUnwindSafe for ConfigBuilder {}
 impl ConfigBuilder {
     pub(super) fn new(api_key: &str) -> Self {
         Self {
-            api_key: check_key("api_key", api_key.into()),
+            api_key: check_key(api_key.into()).of("api_key"),
             // Checked, since it is a violation too in a build without TLS.
             base_url: check_base_url("base_url", SANDBOX),
             auth_scheme: AuthScheme::Bearer,
@@ -124,17 +124,17 @@ impl ConfigBuilder {
     /// # Ok::<(), paywithsoap::Error>(())
     /// ```
     pub fn from_env() -> Self {
-        let api_key = env_text(KEY_VARIABLE).and_then(|key| match key {
-            Some(key) => check_key(KEY_VARIABLE, key),
-            None => Err(Violation::new(KEY_VARIABLE, "must be set to your API key")),
-        });
+        let api_key = env_text(KEY_VARIABLE)
+            .and_then(|key| check_key(key.ok_or("must be set to your API key")?))
+            .of(KEY_VARIABLE);
         let base_url = env_text(URL_VARIABLE)
+            .of(URL_VARIABLE)
             .and_then(|url| check_base_url(URL_VARIABLE, url.as_deref().unwrap_or(SANDBOX)));
         // As the system has it: a path need not be UTF-8.
         let root_certificates = variable(CA_VARIABLE)
             .map(|path| tls::roots_from_file(Path::new(&path)))
             .transpose()
-            .map_err(|rule| Violation::new(CA_VARIABLE, rule));
+            .of(CA_VARIABLE);
         Self {
             api_key,
             base_url,
@@ -146,7 +146,7 @@ impl ConfigBuilder {
 
     /// Sets the API key: 1 to 8192 visible ASCII characters, without `Bearer `.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.api_key = check_key("api_key", key.into());
+        self.api_key = check_key(key.into()).of("api_key");
         self
     }
 
@@ -228,7 +228,7 @@ impl ConfigBuilder {
         let product = product.into();
         self.user_agent = format::user_agent(&product)
             .map(|()| header_value(&format!("{product} {PRODUCT}")))
-            .map_err(|rule| Violation::new("user_agent", rule));
+            .of("user_agent");
         self
     }
 
@@ -291,7 +291,8 @@ impl ConfigBuilder {
     /// # Ok::<(), paywithsoap::Error>(())
     /// ```
     pub fn danger_allow_http(mut self, host: impl Into<String>) -> Self {
-        self.http_hosts.push(check_http_host(&host.into()));
+        let host = check_http_host(&host.into());
+        self.http_hosts.push(host.of("danger_allow_http"));
         self
     }
 
@@ -369,9 +370,8 @@ impl ConfigBuilder {
     /// TLS backend: Mozilla's, built in, for `rustls` and `rustls-no-provider`;
     /// the system's for `native-tls`.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.root_certificates = tls::roots(&pem.into())
-            .map(Some)
-            .map_err(|rule| Violation::new("root_certificates", rule));
+        let roots = tls::roots(&pem.into()).map(Some);
+        self.root_certificates = roots.of("root_certificates");
         self
     }
 
@@ -395,33 +395,33 @@ impl ConfigBuilder {
     /// that is not of its format, a proxy of the environment that is not
     /// usable, or a setting that the enabled features cannot serve.
     pub fn build(self) -> Result<Config, Error> {
-        // First, since the checks below take the parts out of the builder.
         let base_url = self.checked_base_url();
         let proxy = self.effective_proxy(&base_url);
-        let mut violations = Vec::new();
-        let api_key = take(self.api_key, &mut violations);
-        let base_url = take(base_url, &mut violations);
-        let user_agent = take(self.user_agent, &mut violations);
-        let headers = self.headers.into_iter();
-        let headers: Arc<[_]> = headers
-            .filter_map(|(_, header)| take(header, &mut violations))
-            .collect();
-        take(check_size(&headers), &mut violations);
-        for host in self.http_hosts {
-            take(host, &mut violations);
-        }
-        let proxy = take(proxy, &mut violations);
-        let roots = take(self.root_certificates, &mut violations);
-        let system_roots = |rule| Violation::new("system_roots", rule);
-        let https = base_url.as_ref().is_some_and(|url| url.tls);
-        let checked = tls::check_system_roots(self.system_roots, https);
-        take(checked.map_err(system_roots), &mut violations);
-        let (Some(api_key), Some(base_url), Some(user_agent), Some(proxy), Some(roots), []) = (
-            api_key,
+        let all_headers = self.headers.iter().map(|(_, header)| header);
+        let headers: Arc<[_]> = all_headers.clone().flatten().cloned().collect();
+        let size = check_size(&headers);
+        let https = base_url.as_ref().is_ok_and(|url| url.tls);
+        let system_roots = tls::check_system_roots(self.system_roots, https).of("system_roots");
+        let mut violations = vec![
+            violation(&self.api_key),
+            violation(&base_url),
+            violation(&self.user_agent),
+        ];
+        violations.extend(all_headers.map(violation));
+        violations.push(violation(&size));
+        violations.extend(self.http_hosts.iter().map(violation));
+        violations.extend([
+            violation(&proxy),
+            violation(&self.root_certificates),
+            violation(&system_roots),
+        ]);
+        let violations: Vec<_> = violations.into_iter().flatten().cloned().collect();
+        let (Ok(api_key), Ok(base_url), Ok(user_agent), Ok(proxy), Ok(roots), []) = (
+            self.api_key,
             base_url,
-            user_agent,
+            self.user_agent,
             proxy,
-            roots,
+            self.root_certificates,
             // What is wrong with any other setting shows here alone.
             violations.as_slice(),
         ) else {
@@ -438,7 +438,7 @@ impl ConfigBuilder {
         let network = Network::new(route, roots, self.system_roots, self.connect_timeout);
         let network = network.map_err(invalid)?;
         if https && reads_system {
-            let prepared = network.prepare_tls().map_err(system_roots);
+            let prepared = network.prepare_tls().of("system_roots");
             prepared.map_err(invalid)?;
         }
         let mut authorization = match self.auth_scheme {
@@ -471,8 +471,7 @@ impl ConfigBuilder {
 
     fn checked_base_url(&self) -> Result<Url, Violation> {
         let (field, url) = self.base_url.clone()?;
-        let checked = url.check_http(self.http_hosts.iter().flatten());
-        checked.map_err(|rule| Violation::new(field, rule))?;
+        url.check_http(self.http_hosts.iter().flatten()).of(field)?;
         Ok(url)
     }
 
@@ -518,25 +517,23 @@ impl fmt::Debug for ConfigBuilder {
     }
 }
 
-/// Takes the value out of a setting, or notes what is wrong with it.
-fn take<T>(setting: Result<T, Violation>, violations: &mut Vec<Violation>) -> Option<T> {
-    setting.map_err(|violation| violations.push(violation)).ok()
+/// What is wrong with a setting, if anything.
+fn violation<T>(setting: &Result<T, Violation>) -> Option<&Violation> {
+    setting.as_ref().err()
 }
 
-fn check_key(field: &'static str, key: String) -> Result<String, Violation> {
-    let checked = format::api_key(&key);
-    checked.map_err(|rule| Violation::new(field, rule))?;
-    Ok(key)
+fn check_key(key: String) -> Result<String, Rule> {
+    format::api_key(&key).map(|()| key)
 }
 
 fn check_base_url(field: &'static str, url: &str) -> Result<(&'static str, Url), Violation> {
-    let url = url::base_url(url).and_then(tls::check);
-    Ok((field, url.map_err(|rule| Violation::new(field, rule))?))
+    let url = url::base_url(url).and_then(tls::check).of(field)?;
+    Ok((field, url))
 }
 
 pub(super) fn check_header(name: &str, value: &str) -> Result<Header, Violation> {
     // Without the name: what is no token may be a secret in the wrong place.
-    format::header_name(name).map_err(|rule| Violation::new("header", rule))?;
+    format::header_name(name).of("header")?;
     // As HTTP itself reads it, so that the server's quoting it is recognized.
     let value = value.trim_matches([' ', '\t']);
     format::header(name, value).map_err(|rule| Violation::named("header", name, rule))?;
@@ -549,23 +546,17 @@ pub(super) fn check_header(name: &str, value: &str) -> Result<Header, Violation>
 }
 
 pub(super) fn check_size(headers: &[Header]) -> Result<(), Violation> {
-    if super::size(headers) > MAX_HEADER_SIZE {
-        return Err(Violation::new(
-            "header",
-            "must be set for at most 8192 bytes of names and values in all",
-        ));
+    if super::size(headers) <= MAX_HEADER_SIZE {
+        return Ok(());
     }
-    Ok(())
+    Err("must be set for at most 8192 bytes of names and values in all").of("header")
 }
 
-fn check_http_host(host: &str) -> Result<String, Violation> {
-    let violation = |rule| Violation::new("danger_allow_http", rule);
-    let host = url::http_host(host).map_err(violation)?;
+fn check_http_host(host: &str) -> Result<String, Rule> {
+    let host = url::http_host(host)?;
     let url = format!("https://{}", host.trim_end_matches('.'));
     if [SANDBOX, PRODUCTION].contains(&url.as_str()) {
-        return Err(violation(
-            "must not be a host of the API, which takes https",
-        ));
+        return Err("must not be a host of the API, which takes https");
     }
     Ok(host)
 }
@@ -576,9 +567,9 @@ fn header_value(text: &str) -> HeaderValue {
 }
 
 /// The text of an environment variable.
-fn env_text(name: &'static str) -> Result<Option<String>, Violation> {
+fn env_text(name: &'static str) -> Result<Option<String>, Rule> {
     let text = variable(name).map(OsString::into_string).transpose();
-    text.map_err(|_| Violation::new(name, NOT_UTF8))
+    text.map_err(|_| NOT_UTF8)
 }
 
 /// An environment variable that is set and not empty.
