@@ -226,12 +226,13 @@ impl Error {
 
     /// Invalid input; `violations` holds at least one.
     pub(crate) fn invalid(violations: Vec<Violation>) -> Self {
-        Self::new(ErrorKind::InvalidInput(violations), Outcome::NotApplied)
+        let kind = ErrorKind::InvalidInput(violations);
+        Self::new(kind, Outcome::NotApplied, None)
     }
 
     /// No complete response.
     pub(crate) fn transport(cause: Box<dyn StdError + Send + Sync>, outcome: Outcome) -> Self {
-        Self::new(ErrorKind::Transport(cause), outcome)
+        Self::new(ErrorKind::Transport(cause), outcome, None)
     }
 
     /// 2xx with a body that is not the customer.
@@ -239,9 +240,8 @@ impl Error {
         cause: Box<dyn StdError + Send + Sync>,
         response: ErrorResponse,
     ) -> Self {
-        let mut error = Self::new(ErrorKind::InvalidResponse(cause), Outcome::Unknown);
-        error.0.response = Some(response);
-        error
+        let kind = ErrorKind::InvalidResponse(cause);
+        Self::new(kind, Outcome::Unknown, Some(response))
     }
 
     /// Any other status, to a request that `sent` describes.
@@ -250,19 +250,18 @@ impl Error {
         let content_type = response.content_type.as_deref();
         let api = ApiError::read(response.status, content_type, &response.body, sent);
         let message = api.display_message(sent);
-        let mut error = Self::new(ErrorKind::Api(api), outcome);
-        error.0.response = Some(response);
+        let mut error = Self::new(ErrorKind::Api(api), outcome, Some(response));
         error.0.message = message;
         error
     }
 
-    fn new(kind: ErrorKind, outcome: Outcome) -> Self {
+    fn new(kind: ErrorKind, outcome: Outcome, response: Option<ErrorResponse>) -> Self {
         Self(Box::new(Inner {
             kind,
             outcome,
             attempts: 0,
             transient: false,
-            response: None,
+            response,
             message: None,
         }))
     }
@@ -272,13 +271,9 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+    /// Makes it the error of all attempts; `unknown` is whether the outcome of one was.
+    pub(crate) fn with_attempts(mut self, attempts: u32, unknown: bool) -> Self {
         self.0.attempts = attempts;
-        self
-    }
-
-    /// Makes the outcome `Unknown` if an earlier attempt's was.
-    pub(crate) fn after_unknown(mut self, unknown: bool) -> Self {
         if unknown {
             self.0.outcome = Outcome::Unknown;
         }

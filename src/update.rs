@@ -11,7 +11,7 @@ use crate::customer::Customer;
 use crate::error::{Error, ErrorResponse, Outcome};
 use crate::exchange::{self, Failure, MAX_BODY_SIZE, Response};
 use crate::failure::caused;
-use crate::format::{self, Violation};
+use crate::format::{self, OfField};
 use crate::patch::CustomerPatch;
 use crate::redact::Sent;
 use crate::retry::{self, Retry};
@@ -136,8 +136,7 @@ pub(crate) fn update_with(
         let Some(delay) = delay else {
             return Err(error
                 .with_transient(retry != Retry::Never)
-                .with_attempts(number)
-                .after_unknown(unknown));
+                .with_attempts(number, unknown));
         };
         sleep(delay);
         number += 1;
@@ -158,11 +157,11 @@ fn next_delay(cfg: &Config, number: u32, retry: Retry, error: &Error) -> Option<
 
 /// The body to send, or every violation of id and patch.
 fn checked_body(id: &str, patch: &CustomerPatch) -> Result<String, Error> {
-    match (format::id(id), patch.checked()) {
+    match (format::id(id).of("id"), patch.checked()) {
         (Ok(()), Ok(body)) => Ok(body),
         (id, patch) => {
-            let id = id.err().map(|rule| Violation::new("id", rule));
-            let violations = id.into_iter().chain(patch.err().unwrap_or_default());
+            let violations = id.err().into_iter();
+            let violations = violations.chain(patch.err().unwrap_or_default());
             Err(Error::invalid(violations.collect()))
         }
     }
