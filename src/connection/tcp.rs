@@ -44,7 +44,7 @@ fn connect_in_rounds<T>(
     remaining: impl Fn() -> io::Result<Option<Duration>>,
     connect: impl Fn(&SocketAddr, Option<Duration>) -> io::Result<T>,
 ) -> io::Result<(T, SocketAddr)> {
-    let mut failure = None;
+    let mut failures = Vec::new();
     let mut untried: Vec<_> = addrs.iter().collect();
     let rounds = [Some(FIRST_ROUND), None];
     // An only address gets all the time at once.
@@ -61,12 +61,13 @@ fn connect_in_rounds<T>(
                     if error.kind() == TimedOut {
                         timed_out.push(*addr);
                     }
-                    failure = Some(more_telling(failure, error));
+                    failures.push(error);
                 }
             }
         }
         untried = timed_out;
     }
+    let failure = failures.into_iter().max_by_key(significance);
     let failure = failure.unwrap_or_else(|| ErrorKind::AddrNotAvailable.into());
     if failure.kind() == TimedOut {
         // The system does not say which limit that is.
@@ -75,19 +76,15 @@ fn connect_in_rounds<T>(
     Err(failure)
 }
 
-/// Of the failures of two addresses, the one that tells more of the server: a machine
+/// How much the failure of one of several addresses tells of the server: a machine
 /// without IPv6 has no route to one address, say, and the other refuses. One that may
 /// pass comes before one that does not, so that the call is tried again.
-fn more_telling(known: Option<io::Error>, error: io::Error) -> io::Error {
-    let rank = |error: &io::Error| match error.kind() {
+fn significance(failure: &io::Error) -> u8 {
+    match failure.kind() {
         ConnectionRefused | ConnectionReset => 4,
         TimedOut => 3,
         HostUnreachable => 2,
         kind => u8::from(retry::is_transient(kind)),
-    };
-    match known {
-        Some(known) if rank(&known) > rank(&error) => known,
-        _ => error,
     }
 }
 
@@ -146,26 +143,6 @@ impl TcpTransport {
         read
     }
 
-    /// Writes some bytes, at least one.
-    fn write(&mut self, amount: usize, written: usize) -> io::Result<usize> {
-        loop {
-            self.update_timeout(self.call.remaining()?)?;
-            let bytes = &self.buffers.output()[written..amount];
-            let write = self.call.write(
-                || self.stream.write(bytes),
-                |written| match written {
-                    Ok(count) => *count == 0,
-                    Err(error) => took_nothing(error.kind(), Platform::CURRENT),
-                },
-            )?;
-            match write {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Err(error) if is_poll_timeout(error.kind(), Platform::CURRENT) => {}
-                write => return write.map_err(|error| self.name_timeout(error)),
-            }
-        }
-    }
-
     /// Tells the system a new timeout where the one that it knows does not do.
     fn update_timeout(&mut self, remaining: Option<Duration>) -> io::Result<()> {
         if let Some(timeout) = new_timeout(self.timeout, remaining, Platform::CURRENT) {
@@ -196,7 +173,21 @@ impl Transport for TcpTransport {
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let mut written = 0;
         while written < amount {
-            written += self.write(amount, written)?;
+            self.update_timeout(self.call.remaining()?)?;
+            let bytes = &self.buffers.output()[written..amount];
+            let write = self.call.write(
+                || self.stream.write(bytes),
+                |write| match write {
+                    Ok(count) => *count == 0,
+                    Err(error) => took_nothing(error.kind(), Platform::CURRENT),
+                },
+            )?;
+            match write {
+                Ok(0) => return Err(Error::Io(ErrorKind::WriteZero.into())),
+                Ok(count) => written += count,
+                Err(error) if is_poll_timeout(error.kind(), Platform::CURRENT) => {}
+                Err(error) => return Err(self.name_timeout(error).into()),
+            }
         }
         Ok(())
     }
