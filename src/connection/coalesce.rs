@@ -140,23 +140,19 @@ fn is_silent(inner: &mut impl Transport) -> bool {
 /// With its feature `cookies`, which any crate in the graph may enable, ureq
 /// sends cookies of one response with every later request of the same agent.
 pub(crate) fn remove_cookie(request: &mut Vec<u8>) -> usize {
-    let len = request.len();
-    let mut start = 0;
-    while let Some(end) = request[start..].iter().position(|byte| *byte == b'\n') {
-        let end = start + end + 1;
-        match &request[start..end] {
-            // The end of the head. A line of the body may look alike.
-            b"\n" | b"\r\n" => break,
-            line if line
-                .get(..7)
-                .is_some_and(|name| name.eq_ignore_ascii_case(b"cookie:")) =>
-            {
-                request.drain(start..end);
-            }
-            _ => start = end,
+    let mut kept = Vec::new();
+    // A line of the body may look alike.
+    let mut in_head = true;
+    for line in request.split_inclusive(|byte| *byte == b'\n') {
+        in_head &= line != b"\n" && line != b"\r\n";
+        let name = line.get(..7).unwrap_or_default();
+        if !(in_head && name.eq_ignore_ascii_case(b"cookie:") && line.ends_with(b"\n")) {
+            kept.extend_from_slice(line);
         }
     }
-    len - request.len()
+    let removed = request.len() - kept.len();
+    *request = kept;
+    removed
 }
 
 /// Hides that a connection was cut: a reset, or TLS that ended without
