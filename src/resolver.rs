@@ -59,18 +59,18 @@ impl Resolver {
         })
     }
 
-    /// The addresses of `host`: at least one, or an error by `limit`. The one that
-    /// connected last comes first.
+    /// The addresses of `host`: at least one, or an error within `timeout`. The one
+    /// that connected last comes first.
     ///
     /// # Errors
     ///
-    /// `NotFound` where the system knows no address, `TimedOut` at the limit,
+    /// `NotFound` where the system knows no address, `TimedOut` after the timeout,
     /// and `Other` where no thread could be had.
     pub(crate) fn resolve(
         self: &Arc<Self>,
         host: &str,
         port: u16,
-        limit: Option<Instant>,
+        timeout: Option<Duration>,
     ) -> io::Result<Vec<SocketAddr>> {
         // Without a thread, which the system may refuse: by `ulimit -u 1`, say.
         if let Ok(ip) = host.parse::<IpAddr>() {
@@ -83,7 +83,7 @@ impl Resolver {
             let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
             loopback.map(|ip| SocketAddr::new(ip, port)).to_vec()
         } else {
-            self.look_up(host, port, limit)?
+            self.look_up(host, port, timeout)?
         };
         let preferred = self.lock().preferred;
         // The others stay as the system ordered them.
@@ -110,7 +110,7 @@ impl Resolver {
         self: &Arc<Self>,
         host: &str,
         port: u16,
-        limit: Option<Instant>,
+        timeout: Option<Duration>,
     ) -> io::Result<Vec<SocketAddr>> {
         let timed_out = || {
             let message = "the lookup of the host name did not end in time";
@@ -125,13 +125,9 @@ impl Resolver {
             None if state.running >= MAX_LOOKUPS => return timed_out(),
             None => self.start(&mut state, host, port)?,
         };
-        let remaining = limit.map_or(Duration::MAX, |limit| {
-            limit.saturating_duration_since(Instant::now())
-        });
-        let is_under_way = |_: &mut State| lookup.result.get().is_none();
-        let waited = self
-            .ended
-            .wait_timeout_while(state, remaining, is_under_way);
+        let timeout = timeout.unwrap_or(Duration::MAX);
+        let pending = |_: &mut State| lookup.result.get().is_none();
+        let waited = self.ended.wait_timeout_while(state, timeout, pending);
         state = waited.unwrap_or_else(PoisonError::into_inner).0;
         match lookup.result.get() {
             Some((_, Ok(addrs))) => Ok(addrs.clone()),

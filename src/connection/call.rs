@@ -116,11 +116,6 @@ impl Call {
         self.lock().removes_cookies = true;
     }
 
-    /// When the step at hand must end.
-    pub(super) fn limit(&self) -> io::Result<Option<Instant>> {
-        Ok(self.under_way()?.limit.0)
-    }
-
     /// The time left for the step at hand, never zero; `None` for no limit.
     pub(super) fn remaining(&self) -> io::Result<Option<Duration>> {
         let Limit(limit, message) = self.under_way()?.limit;
@@ -201,9 +196,8 @@ impl Call {
     fn under_way(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.lock();
         if state.progress == Progress::Ended {
-            return Err(io::Error::other(
-                "the connection was used outside of a call",
-            ));
+            let outside = "the connection was used outside of a call";
+            return Err(io::Error::other(outside));
         }
         Ok(state)
     }

@@ -20,7 +20,6 @@ fn nothing_works_outside_of_a_call() {
     let call = Call::default();
     let used = [
         call.remaining().map(drop),
-        call.limit().map(drop),
         call.start_flush(),
         write(&call, true),
     ];

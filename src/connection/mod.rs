@@ -234,7 +234,7 @@ impl Connect {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let default = if details.needs_tls() { 443 } else { 80 };
         let port = details.uri.port_u16().unwrap_or(default);
-        let addrs = self.resolver.resolve(host, port, self.call.limit()?)?;
+        let addrs = self.resolver.resolve(host, port, self.call.remaining()?)?;
         let (stream, addr) = tcp::connect_tcp(&addrs, &self.call)?;
         // An only address needs no preference, and no lock.
         if addrs.len() > 1 {
