@@ -63,11 +63,9 @@ struct Id {
 impl Id {
     fn current() -> Self {
         let process = process::id();
-        let namespace = (process == 1).then(|| fs::read_link("/proc/self/ns/pid").ok());
-        Self {
-            process,
-            namespace: namespace.flatten(),
-        }
+        let link = || fs::read_link("/proc/self/ns/pid").ok();
+        let namespace = (process == 1).then(link).flatten();
+        Self { process, namespace }
     }
 
     /// Whether no other process can have this one.
