@@ -70,18 +70,16 @@ pub(crate) fn send(
         process.pool.put(connection, max_age);
     }
     let response = response.map_err(|error| {
-        if !trace.sent {
+        let sent = trace.sent;
+        if !sent {
             // What is cached of the name may be what led nowhere.
             process.resolver.invalidate();
         }
         let mut cause = explain(cfg, error);
-        if trace.sent && !trace.received {
+        if sent && !trace.received {
             cause = explain_size(cfg.head_size(), cause);
         }
-        Failure {
-            cause,
-            sent: trace.sent,
-        }
+        Failure { cause, sent }
     });
     (response, trace.opened)
 }
@@ -169,13 +167,13 @@ fn explain_size(size: usize, cause: io::Error) -> io::Error {
     failure::caused(cause.kind(), message, cause)
 }
 
-const REQUEST_IDS: [HeaderName; 3] = [
+static REQUEST_IDS: [HeaderName; 3] = [
     HeaderName::from_static("x-request-id"),
     HeaderName::from_static("request-id"),
     HeaderName::from_static("cf-ray"),
 ];
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// How long the body of an error response is waited for.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
