@@ -208,6 +208,11 @@ pub(crate) fn has_shape(value: &str, shape: &str) -> bool {
     value.bytes().map(class).eq(shape.bytes())
 }
 
+/// Whether a value is of 1 to `max` bytes, all of which are valid.
+fn has_bytes(value: &str, max: usize, is_valid: impl Fn(u8) -> bool) -> bool {
+    (1..=max).contains(&value.len()) && value.bytes().all(is_valid)
+}
+
 /// Whether a text starts with another, in any case.
 pub(crate) fn starts_with(text: &str, start: &str) -> bool {
     let head = text.get(..start.len());
@@ -238,16 +243,14 @@ pub(crate) fn check_bare(value: &str) -> Result<(), Rule> {
 /// longer one passes; what a URL path would read differently does not.
 pub(crate) fn id(value: &str) -> Result<(), Rule> {
     let rest = value.strip_prefix("cus_").unwrap_or_default();
-    if (1..=128).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric()) {
+    if has_bytes(rest, 128, |b| b.is_ascii_alphanumeric()) {
         return Ok(());
     }
     check_bare(value)?;
+    let unbracketed = value.trim_start_matches(['{', '<', '[', '(']);
     Err(if value.starts_with("cus_") {
         "must be `cus_` and 1 to 128 ASCII letters or digits"
-    } else if value
-        .trim_start_matches(['{', '<', '[', '('])
-        .starts_with("cus_")
-    {
+    } else if unbracketed.starts_with("cus_") {
         "must be the bare value: drop the brackets around it"
     } else if value.contains(['{', '}', '$']) {
         // `{id}` stands in the URL of the API's page; `$ID` is a shell's.
@@ -270,16 +273,12 @@ pub(crate) fn email(value: &str) -> Result<(), Rule> {
         return Err("must be at most 254 bytes long");
     }
     let is_local = |b: u8| b.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&b);
-    match value.split_once('@') {
-        Some((local, domain))
-            if !local.is_empty()
-                && local.bytes().all(is_local)
-                && domain.split('.').all(is_label) =>
-        {
-            Ok(())
-        }
-        _ => check_bare(value).and_then(|()| Err(email_hint(value))),
+    let (local, domain) = value.split_once('@').unwrap_or_default();
+    if has_bytes(local, 254, is_local) && domain.split('.').all(is_label) {
+        return Ok(());
     }
+    check_bare(value)?;
+    Err(email_hint(value))
 }
 
 fn email_hint(value: &str) -> Rule {
@@ -307,10 +306,7 @@ fn email_hint(value: &str) -> Rule {
 pub(crate) fn is_label(label: &str) -> bool {
     let is_inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     // RFC 1035, 2.3.4; HTML's pattern for e-mail addresses has the same limit.
-    (1..=63).contains(&label.len())
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label.bytes().all(is_inner)
+    has_bytes(label, 63, is_inner) && !label.starts_with('-') && !label.ends_with('-')
 }
 
 /// Exactly 10 ASCII digits, as the API's page has it.
@@ -442,19 +438,19 @@ const DEFAULT_IGNORABLE: [RangeInclusive<char>; 17] = [
 ];
 
 /// An API key: 1 to 8192 visible ASCII characters, without `Bearer `.
-pub(crate) fn api_key(value: &str) -> Result<(), Rule> {
+pub(crate) fn api_key(value: String) -> Result<String, Rule> {
     // Before the space in it is complained of, which says less.
-    if starts_with(value, "bearer ") {
+    if starts_with(&value, "bearer ") {
         return Err("must be the bare key: drop `Bearer `, which `auth_scheme` decides on");
     }
-    check_bare(value)?;
+    check_bare(&value)?;
     // Servers limit a header line: Apache and nginx to 8 KiB.
     if value.len() > 8192 {
         Err("must be at most 8192 bytes long")
-    } else if !is_visible(value) {
+    } else if !is_visible(&value) {
         Err("must be visible ASCII characters only: no space, control or other character")
     } else {
-        Ok(())
+        Ok(value)
     }
 }
 
@@ -466,9 +462,7 @@ pub(crate) fn is_visible(value: &str) -> bool {
 /// The product put before the crate's own in `User-Agent`: 1 to 256 bytes of
 /// printable ASCII.
 pub(crate) fn user_agent(value: &str) -> Result<(), Rule> {
-    let is_printable = value.bytes().all(|b| matches!(b, 0x20..=0x7E));
-    let is_valid = is_printable && (1..=256).contains(&value.len());
-    is_valid
+    has_bytes(value, 256, |b| matches!(b, 0x20..=0x7E))
         .then_some(())
         .ok_or("must be 1 to 256 printable ASCII characters")
 }
@@ -477,8 +471,7 @@ pub(crate) fn user_agent(value: &str) -> Result<(), Rule> {
 pub(crate) fn header_name(name: &str) -> Result<(), Rule> {
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     // All headers together may have no more. HeaderName fails from 64 KiB on.
-    let is_valid = (1..=8192).contains(&name.len()) && name.bytes().all(is_token);
-    is_valid
+    has_bytes(name, 8192, is_token)
         .then_some(())
         .ok_or("must have a name of 1 to 8192 letters, digits and !#$%&'*+-.^_`|~ only")
 }

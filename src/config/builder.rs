@@ -76,7 +76,7 @@ impl RefUnwindSafe for ConfigBuilder {}
 impl ConfigBuilder {
     pub(super) fn new(api_key: &str) -> Self {
         Self {
-            api_key: check_key(api_key.into()).of("api_key"),
+            api_key: format::api_key(api_key.into()).of("api_key"),
             // Checked, since it is a violation too in a build without TLS.
             base_url: check_base_url("base_url", SANDBOX),
             auth_scheme: AuthScheme::Bearer,
@@ -125,7 +125,7 @@ impl ConfigBuilder {
     /// ```
     pub fn from_env() -> Self {
         let api_key = env_text(KEY_VARIABLE)
-            .and_then(|key| check_key(key.ok_or("must be set to your API key")?))
+            .and_then(|key| format::api_key(key.ok_or("must be set to your API key")?))
             .of(KEY_VARIABLE);
         let base_url = env_text(URL_VARIABLE)
             .of(URL_VARIABLE)
@@ -146,7 +146,7 @@ impl ConfigBuilder {
 
     /// Sets the API key: 1 to 8192 visible ASCII characters, without `Bearer `.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.api_key = check_key(key.into()).of("api_key");
+        self.api_key = format::api_key(key.into()).of("api_key");
         self
     }
 
@@ -520,10 +520,6 @@ impl fmt::Debug for ConfigBuilder {
 /// What is wrong with a setting, if anything.
 fn violation<T>(setting: &Result<T, Violation>) -> Option<&Violation> {
     setting.as_ref().err()
-}
-
-fn check_key(key: String) -> Result<String, Rule> {
-    format::api_key(&key).map(|()| key)
 }
 
 fn check_base_url(field: &'static str, url: &str) -> Result<(&'static str, Url), Violation> {
