@@ -205,14 +205,15 @@ pub(crate) fn number(digits: &str) -> Option<u16> {
 fn check_host(host: &str) -> Result<(), Rule> {
     // A name may end in the dot of the root, and label with `_` in private zones.
     let name = host.strip_suffix('.').unwrap_or(host);
-    let valid = |label: &str| is_label(&label.replace('_', "x"));
-    if name.len() > 253 || !name.split('.').all(valid) {
+    if name.len() > 253 || !name.replace('_', "x").split('.').all(is_label) {
         return Err(NO_HOST);
     }
     // The URL Standard reads a host that ends in a number as an IPv4 address,
     // the system's resolver reads `127.1` as one, and no top-level domain
     // begins with a digit: so it is one as everybody writes it, or a mistake.
-    if name.rsplit('.').next().is_some_and(is_number) && host.parse::<Ipv4Addr>().is_err() {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_number = last.bytes().all(|b| b.is_ascii_digit()) || starts_with(last, "0x");
+    if is_number && host.parse::<Ipv4Addr>().is_err() {
         return Err(
             "must have a host name, or an IPv4 address of four decimal numbers: \
                     the last part of a name is no number",
@@ -221,24 +222,14 @@ fn check_host(host: &str) -> Result<(), Rule> {
     Ok(())
 }
 
-/// Whether a label of a host name is a number, decimal or `0x` for
-/// hexadecimal.
-fn is_number(label: &str) -> bool {
-    label.bytes().all(|b| b.is_ascii_digit()) || starts_with(label, "0x")
-}
-
 fn check_path(path: &str) -> Result<(), Rule> {
-    let mut segments = path.split('/');
     // A gateway would resolve them, and the request would go to another path.
-    let is_dots = |segment: &str| {
-        let segment = segment.to_ascii_lowercase().replace("%2e", ".");
-        segment == "." || segment == ".."
-    };
-    if segments.clone().any(|segment| segment == "customers") {
+    let is_dots = |segment| matches!(percent_decoded(segment).as_deref(), Some(b"." | b".."));
+    if path.split('/').any(|segment| segment == "customers") {
         Err("must end before `/api/v1/customers`, which the client adds itself")
     } else if !path.bytes().all(is_path_byte) || percent_decoded(path).is_none() {
         Err("must have a path of URL characters, all others %-encoded")
-    } else if segments.any(is_dots) {
+    } else if path.split('/').any(is_dots) {
         Err("must have no `.` or `..` in its path")
     } else {
         Ok(())
