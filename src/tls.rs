@@ -10,7 +10,7 @@
 //! So none of them changes what a build with another does.
 
 use std::env;
-use std::fs::{self, DirEntry};
+use std::fs::{self, DirEntry, Metadata};
 
 pub(crate) use self::backend::{Connector, Roots, configure, roots, roots_from_file};
 use crate::format::Rule;
@@ -36,7 +36,8 @@ mod backend {
     use std::path::Path;
 
     use ureq::config::ConfigBuilder;
-    use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+    use ureq::tls::TlsProvider::{NativeTls, Rustls};
+    use ureq::tls::{Certificate, RootCerts, TlsConfig};
     use ureq::typestate::AgentScope;
     #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
     pub(crate) use ureq::unversioned::transport::NativeTlsConnector as Connector;
@@ -90,11 +91,7 @@ mod backend {
             None => RootCerts::PlatformVerifier,
         };
         // Always said: ureq panics where its default is not among the features.
-        let provider = if IS_NATIVE {
-            TlsProvider::NativeTls
-        } else {
-            TlsProvider::Rustls
-        };
+        let provider = if IS_NATIVE { NativeTls } else { Rustls };
         let tls = TlsConfig::builder().provider(provider).root_certs(roots);
         config.tls_config(tls.build())
     }
@@ -142,21 +139,17 @@ pub(crate) fn check_system_roots(asked: bool, https: bool) -> Result<(), Rule> {
     }
     // Windows and Apple's systems read no files.
     if (asked || IS_NATIVE && https) && cfg!(not(any(windows, target_vendor = "apple"))) {
-        let [file, dirs] = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(env::var_os);
+        let variable = |name| env::var_os(name).unwrap_or_default();
+        let (file, dirs) = (variable("SSL_CERT_FILE"), variable("SSL_CERT_DIR"));
+        let is_bounded = |file: &Metadata| file.is_file() && file.len() <= MAX_ROOTS_SIZE;
         // Some of procfs block, with a length of 0.
-        let is_file = |file| {
-            let sizes = 1..=MAX_ROOTS_SIZE;
-            fs::metadata(file).is_ok_and(|file| file.is_file() && sizes.contains(&file.len()))
-        };
-        let dirs = dirs.unwrap_or_default();
+        let is_usable = |file: Metadata| is_bounded(&file) && file.len() > 0;
         let entries = env::split_paths(&dirs).filter_map(|dir| fs::read_dir(dir).ok());
         // OpenSSL opens what has the name of a hash, when it meets a certificate.
         let may_block = |entry: DirEntry| {
-            fs::metadata(entry.path()).is_ok_and(|entry| {
-                !entry.is_dir() && (!entry.is_file() || entry.len() > MAX_ROOTS_SIZE)
-            })
+            fs::metadata(entry.path()).is_ok_and(|file| !file.is_dir() && !is_bounded(&file))
         };
-        if file.is_some_and(|file| !file.is_empty() && !is_file(file))
+        if !file.is_empty() && !fs::metadata(file).is_ok_and(is_usable)
             || entries.flatten().flatten().any(may_block)
         {
             return Err(MAY_BLOCK);
