@@ -71,11 +71,10 @@ pub(crate) fn certificate_blocks(pem: &str) -> Result<Vec<&str>, Rule> {
         // Other white space is not skipped by ureq's parser.
         match (line.trim_end_matches([' ', '\r', '\n']), start) {
             ("-----BEGIN CERTIFICATE-----", None) => start = Some(next - line.len()),
-            ("-----END CERTIFICATE-----", Some(first)) => {
+            ("-----END CERTIFICATE-----", _) => {
+                let first = start.take().ok_or(NO_BEGIN)?;
                 blocks.push(&pem[first..next]);
-                start = None;
             }
-            ("-----END CERTIFICATE-----", None) => return Err(NO_BEGIN),
             (line, None) => check_between(line)?,
             // No hyphen is of base64.
             (line, Some(_)) if line.contains('-') => return Err(NO_END),
@@ -96,12 +95,8 @@ pub(crate) fn certificate_blocks(pem: &str) -> Result<Vec<&str>, Rule> {
 /// certificate: in other letters, indented, quoted, with other dashes, or with more
 /// on it.
 fn check_between(line: &str) -> Result<(), Rule> {
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| matches!(c, 'A'..='Z' | '0'..='9' | '.'))
-    };
+    let is_of_word = |c| matches!(c, 'A'..='Z' | '0'..='9' | '.');
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(is_of_word);
     let label = line
         .strip_prefix("-----BEGIN ")
         .and_then(|rest| rest.strip_suffix("-----"));

@@ -238,10 +238,8 @@ impl Config {
 
 /// How many bytes names and values have together.
 fn size(headers: &[Header]) -> usize {
-    let sizes = headers.iter();
-    sizes
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum()
+    let size = |(name, value): &Header| name.as_str().len() + value.len();
+    headers.iter().map(size).sum()
 }
 
 impl fmt::Debug for Config {
