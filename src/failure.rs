@@ -165,9 +165,7 @@ pub(crate) fn into_io(error: Error) -> io::Error {
                 .downcast()
                 .map_or_else(io::Error::other, |error| *error);
         }
-        Error::ConnectProxyFailed(reason) if reason.ends_with("not respond") => {
-            (UnexpectedEof, CLOSED)
-        }
+        Error::ConnectProxyFailed(text) if text.ends_with("not respond") => (UnexpectedEof, CLOSED),
         Error::Tls(reason) => (InvalidData, reason),
         // Its type is one of a crate that is not ours to name.
         Error::Protocol(error) if error.to_string().ends_with("too many headers") => {

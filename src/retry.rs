@@ -90,8 +90,7 @@ pub(crate) fn is_worth_waiting(delay: Duration, remaining: Option<Duration>) -> 
 /// Spreading retries needs no secret, and what the system calls random may be
 /// missing or refused. The clock and the process id always exist.
 pub(crate) fn jitter() -> u32 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    let clock = since_epoch.unwrap_or_else(|before| before.duration());
+    let clock = UNIX_EPOCH.elapsed().unwrap_or_else(|e| e.duration());
     scatter(clock.subsec_nanos(), process::id())
 }
 

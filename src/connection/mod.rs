@@ -25,7 +25,7 @@ mod coalesce;
 mod record;
 mod tcp;
 
-use std::io;
+use std::io::{self, ErrorKind::InvalidData};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -207,8 +207,7 @@ impl Connect {
             Some(Either::B(mut tunnel)) => {
                 // TLS would take it for its own.
                 if !tunnel.buffers().input().is_empty() {
-                    let early = "it sent more than a response";
-                    let early = io::Error::new(io::ErrorKind::InvalidData, early);
+                    let early = io::Error::new(InvalidData, "it sent more than a response");
                     return Err(explain(Step::Tunnel)(early.into()));
                 }
                 tunnel
@@ -250,7 +249,7 @@ impl Connect {
 fn check_clock(now: SystemTime) -> io::Result<()> {
     if now < UNIX_EPOCH {
         let early = "the clock shows a time before 1970, and TLS needs the right one";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, early));
+        return Err(io::Error::new(InvalidData, early));
     }
     Ok(())
 }
