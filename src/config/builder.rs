@@ -396,7 +396,7 @@ impl ConfigBuilder {
     /// usable, or a setting that the enabled features cannot serve.
     pub fn build(self) -> Result<Config, Error> {
         let base_url = self.checked_base_url();
-        let proxy = self.effective_proxy(&base_url);
+        let proxy = self.effective_proxy(base_url.as_ref().ok());
         let all_headers = self.headers.iter().map(|(_, header)| header);
         let headers: Arc<[_]> = all_headers.clone().flatten().cloned().collect();
         let size = check_size(&headers);
@@ -438,8 +438,7 @@ impl ConfigBuilder {
         let network = Network::new(route, roots, self.system_roots, self.connect_timeout);
         let network = network.map_err(invalid)?;
         if https && reads_system {
-            let prepared = network.prepare_tls().of("system_roots");
-            prepared.map_err(invalid)?;
+            network.prepare_tls().of("system_roots").map_err(invalid)?;
         }
         let mut authorization = match self.auth_scheme {
             AuthScheme::Bearer => header_value(&format!("Bearer {api_key}")),
@@ -475,21 +474,18 @@ impl ConfigBuilder {
         Ok(url)
     }
 
-    /// The proxy that calls go through, if any: set, or the environment's.
-    fn effective_proxy(
-        &self,
-        base_url: &Result<Url, Violation>,
-    ) -> Result<Option<Proxy>, Violation> {
+    /// The proxy that calls to a valid URL go through, if any: set, or the environment's.
+    fn effective_proxy(&self, base_url: Option<&Url>) -> Result<Option<Proxy>, Violation> {
         match (&self.proxy, base_url) {
             // What is wrong with the proxy itself is reported first.
-            (ProxySetting::Url(Ok(_)), Ok(url)) if !url.tls => Err(Violation::new(
-                "proxy",
-                "must not be set for an `http` base URL: the proxy would see the key",
-            )),
+            (ProxySetting::Url(Ok(_)), Some(url)) if !url.tls => {
+                Err("must not be set for an `http` base URL: the proxy would see the key")
+                    .of(proxy::SETTING)
+            }
             (ProxySetting::Url(proxy), _) => proxy.clone().map(Some),
-            (ProxySetting::Environment, Ok(url)) => proxy::from_env(url, variable),
+            (ProxySetting::Environment, Some(url)) => proxy::from_env(url, variable),
             // Whether the environment's proxy applies depends on the host.
-            (ProxySetting::Environment, Err(_)) | (ProxySetting::Never, _) => Ok(None),
+            (ProxySetting::Environment, None) | (ProxySetting::Never, _) => Ok(None),
         }
     }
 }
