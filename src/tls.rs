@@ -25,10 +25,8 @@ pub(crate) const IS_NATIVE: bool = cfg!(all(feature = "native-tls", not(feature 
 
 /// Checks that this build has the TLS that a URL needs.
 pub(crate) fn check(url: Url) -> Result<Url, Rule> {
-    if url.tls && !ENABLED {
-        return Err(NOT_ENABLED);
-    }
-    Ok(url)
+    let is_supported = ENABLED || !url.tls;
+    is_supported.then_some(url).ok_or(NOT_ENABLED)
 }
 
 #[cfg(any(feature = "rustls-no-provider", feature = "native-tls"))]

@@ -60,11 +60,8 @@ impl Url {
             *host == self.host
                 || (host.parse::<Ipv6Addr>()).is_ok_and(|ip| self.host.parse() == Ok(ip))
         };
-        if self.tls || is_loopback(&self.host) || allowed.any(is_same) {
-            Ok(())
-        } else {
-            Err(CLEAR)
-        }
+        let is_allowed = self.tls || is_loopback(&self.host) || allowed.any(is_same);
+        is_allowed.then_some(()).ok_or(CLEAR)
     }
 }
 
@@ -164,7 +161,8 @@ fn check_text(value: &str) -> Result<(), Rule> {
 /// Splits `https://rest` or `http://rest`, in any case, into whether it is
 /// `https`, and the rest.
 fn scheme(url: &str) -> Option<(bool, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
+    let (scheme, rest) = url.split_once(':')?;
+    let rest = rest.strip_prefix("//")?;
     let is_https = scheme.eq_ignore_ascii_case("https");
     (is_https || scheme.eq_ignore_ascii_case("http")).then_some((is_https, rest))
 }
