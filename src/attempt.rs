@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Outcome;
+use crate::error::{Head, Outcome};
 
 /// One attempt of a call, for [`ConfigBuilder::on_attempt`](crate::ConfigBuilder::on_attempt).
 ///
@@ -32,8 +32,7 @@ use crate::error::Outcome;
 pub struct Attempt {
     pub(crate) number: u32,
     pub(crate) duration: Duration,
-    pub(crate) status: Option<u16>,
-    pub(crate) request_id: Option<Arc<str>>,
+    pub(crate) head: Option<Head>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) retry_in: Option<Duration>,
     pub(crate) is_new_connection: bool,
@@ -59,13 +58,13 @@ impl Attempt {
     /// Returns the HTTP status, if there was a response.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.status
+        self.head.as_ref().map(|head| head.status)
     }
 
     /// Returns the response's `x-request-id`, else `request-id`, else `cf-ray`.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
+        self.head.as_ref()?.request_id.as_deref()
     }
 
     /// Returns whether this attempt may have applied the change; `None` if it has.
@@ -97,7 +96,7 @@ impl fmt::Debug for Attempt {
         f.debug_struct("Attempt")
             .field("number", &self.number)
             .field("duration", &self.duration)
-            .field("status", &self.status)
+            .field("status", &self.status())
             .field("outcome", &self.outcome)
             .field("retry_in", &self.retry_in)
             .field("is_new_connection", &self.is_new_connection)

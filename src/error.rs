@@ -50,18 +50,20 @@ struct Inner {
     outcome: Outcome,
     attempts: u32,
     transient: bool,
-    response: Option<ErrorResponse>,
+    response: Option<(Head, String)>,
     /// The server's message as Display shows it.
     message: Option<String>,
 }
 
-/// What an error keeps of a response.
-pub(crate) struct ErrorResponse {
+/// What is kept of a response's head.
+#[derive(Clone, Default)]
+pub(crate) struct Head {
     pub(crate) status: u16,
     pub(crate) request_id: Option<Arc<str>>,
+    /// What the `Retry-After` header asks for.
     pub(crate) retry_after: Option<Duration>,
+    /// The `Content-Type` header, but of a response of 2xx.
     pub(crate) content_type: Option<Arc<str>>,
-    pub(crate) body: String,
 }
 
 /// What happened, for a `match`.
@@ -182,21 +184,21 @@ impl Error {
     /// Returns the HTTP status of the last attempt, if there was a response.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.0.response.as_ref().map(|response| response.status)
+        self.head().map(|head| head.status)
     }
 
     /// Returns the response's `x-request-id`, else `request-id`, else `cf-ray`, which
     /// the API's support may ask for.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.0.response.as_ref()?.request_id.as_deref()
+        self.head()?.request_id.as_deref()
     }
 
     /// Returns how long the server asked to wait before the next attempt, by the
     /// `Retry-After` header of the last response.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.response.as_ref()?.retry_after
+        self.head()?.retry_after
     }
 
     /// Returns how many times the request was tried; 0 if nothing was tried.
@@ -221,7 +223,13 @@ impl Error {
     /// response it is what arrived within two seconds of the headers.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
-        Some(&self.0.response.as_ref()?.body)
+        let (_, body) = self.0.response.as_ref()?;
+        Some(body)
+    }
+
+    fn head(&self) -> Option<&Head> {
+        let (head, _) = self.0.response.as_ref()?;
+        Some(head)
     }
 
     /// Invalid input; `violations` holds at least one.
@@ -238,24 +246,24 @@ impl Error {
     /// 2xx with a body that is not the customer.
     pub(crate) fn invalid_response(
         cause: Box<dyn StdError + Send + Sync>,
-        response: ErrorResponse,
+        response: (Head, String),
     ) -> Self {
         let kind = ErrorKind::InvalidResponse(cause);
         Self::new(kind, Outcome::Unknown, Some(response))
     }
 
     /// Any other status, to a request that `sent` describes.
-    pub(crate) fn api_status(response: ErrorResponse, outcome: Outcome, sent: &Sent<'_>) -> Self {
+    pub(crate) fn api_status(response: (Head, String), outcome: Outcome, sent: &Sent<'_>) -> Self {
         // Made now, while what was sent is at hand: an error holds none of it.
-        let content_type = response.content_type.as_deref();
-        let api = ApiError::read(response.status, content_type, &response.body, sent);
+        let (head, body) = &response;
+        let api = ApiError::read(head.status, head.content_type.as_deref(), body, sent);
         let message = api.display_message(sent);
         let mut error = Self::new(ErrorKind::Api(api), outcome, Some(response));
         error.0.message = message;
         error
     }
 
-    fn new(kind: ErrorKind, outcome: Outcome, response: Option<ErrorResponse>) -> Self {
+    fn new(kind: ErrorKind, outcome: Outcome, response: Option<(Head, String)>) -> Self {
         Self(Box::new(Inner {
             kind,
             outcome,

@@ -10,18 +10,14 @@ use ureq::http::{Error, HeaderMap, HeaderName, Method, Request};
 
 use crate::config::Config;
 use crate::connection::{Call, Connection};
+use crate::error::Head;
 use crate::failure::{self, Step};
 use crate::pool;
 use crate::retry::retry_after;
 
 /// A response whose head came whole.
 pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) request_id: Option<Arc<str>>,
-    /// How long the server asks to wait, by the `Retry-After` header.
-    pub(crate) retry_after: Option<Duration>,
-    /// The `Content-Type` header, but of a response of 2xx.
-    pub(crate) content_type: Option<Arc<str>>,
+    pub(crate) head: Head,
     /// The content coding that the body still has.
     pub(crate) coding: Option<&'static str>,
     /// The body, at most one byte longer than `MAX_BODY_SIZE`.
@@ -120,10 +116,12 @@ fn exchange(
     let text = |name| header_text(&head.headers, name);
     let error_text = |name| if is_success { None } else { text(name) };
     Ok(Response {
-        status: head.status.as_u16(),
-        request_id: REQUEST_IDS.iter().find_map(text).map(Arc::from),
-        retry_after: text(&RETRY_AFTER).and_then(|text| retry_after(text, SystemTime::now())),
-        content_type: error_text(&CONTENT_TYPE).map(Arc::from),
+        head: Head {
+            status: head.status.as_u16(),
+            request_id: REQUEST_IDS.iter().find_map(text).map(Arc::from),
+            retry_after: text(&RETRY_AFTER).and_then(|text| retry_after(text, SystemTime::now())),
+            content_type: error_text(&CONTENT_TYPE).map(Arc::from),
+        },
         coding: coding(&head.headers),
         body,
         max_idle_age: text(&KEEP_ALIVE).and_then(pool::max_age),
@@ -188,7 +186,7 @@ mod tests {
         let cfg = server.config().build().unwrap();
         server.fail_next(fault);
         match send(&cfg, TestServer::CUSTOMER_ID, "{}", None).0 {
-            Ok(response) => panic!("{}", response.status),
+            Ok(response) => panic!("{}", response.head.status),
             Err(failure) => failure,
         }
     }

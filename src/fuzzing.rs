@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::connection;
 use crate::customer::Customer;
-use crate::error::{Error, ErrorResponse, Outcome};
+use crate::error::{Error, Head, Outcome};
 use crate::format::{self, Field};
 use crate::proxy;
 use crate::redact::Sent;
@@ -47,18 +47,15 @@ pub fn response(id: &str, body: &[u8]) -> Option<Customer> {
 /// What becomes of the body of a 422, if a first name, a key and a header's value
 /// must not show.
 pub fn error_response(body: &str, name: &str, key: &str, header: &str) -> Error {
-    let response = ErrorResponse {
+    let head = Head {
         status: 422,
-        request_id: None,
-        retry_after: None,
-        content_type: None,
-        body: body.into(),
+        ..Head::default()
     };
     let sent = Sent {
         fields: vec![(Field::FirstName, name)],
         secrets: vec![key, header],
     };
-    Error::api_status(response, Outcome::NotApplied, &sent)
+    Error::api_status((head, body.into()), Outcome::NotApplied, &sent)
 }
 
 /// What becomes of a `Retry-After` header that arrives so many seconds after

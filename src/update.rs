@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::attempt::Attempt;
 use crate::config::Config;
 use crate::customer::Customer;
-use crate::error::{Error, ErrorResponse, Outcome};
+use crate::error::{Error, Head, Outcome};
 use crate::exchange::{self, Failure, MAX_BODY_SIZE, Response};
 use crate::failure::caused;
 use crate::format::{self, OfField};
@@ -107,9 +107,7 @@ pub(crate) fn update_with(
     let mut number = 1;
     loop {
         let (response, is_new_connection) = exchange::send(cfg, id, &body, deadline);
-        let head = response.as_ref().ok();
-        let status = head.map(|response| response.status);
-        let request_id = head.and_then(|response| response.request_id.clone());
+        let head = response.as_ref().ok().map(|response| response.head.clone());
         let result = read(cfg, id, patch, response);
         let error = result.as_ref().err();
         let mut delay = error.and_then(|(error, retry)| next_delay(cfg, number, *retry, error));
@@ -118,8 +116,7 @@ pub(crate) fn update_with(
             on_attempt(&Attempt {
                 number,
                 duration: started.elapsed(),
-                status,
-                request_id,
+                head,
                 outcome: error.map(|(error, _)| error.outcome()),
                 retry_in: delay,
                 is_new_connection,
@@ -178,10 +175,10 @@ fn read(
         let (outcome, retry) = retry::classify_transport(failure.sent, failure.cause.kind());
         (Error::transport(Box::new(failure.cause), outcome), retry)
     })?;
-    if (200..300).contains(&response.status) {
+    if (200..300).contains(&response.head.status) {
         return read_customer(id, response).map_err(|error| (error, Retry::Never));
     }
-    let (outcome, retry) = retry::classify_status(response.status);
+    let (outcome, retry) = retry::classify_status(response.head.status);
     let sent = Sent {
         fields: patch.values().collect(),
         secrets: cfg.secrets().collect(),
@@ -196,9 +193,11 @@ fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
         Some(source) => caused(source.kind(), "the body is truncated", source).into(),
         None if response.body.len() > MAX_BODY_SIZE => "the body is longer than 1 MiB".into(),
         // 202, say, promises that somebody will look at it.
-        None if !matches!(response.status, 200 | 201) => "the status is neither 200 nor 201".into(),
+        None if !matches!(response.head.status, 200 | 201) => {
+            "the status is neither 200 nor 201".into()
+        }
         None => match Customer::read(id, std::mem::take(&mut response.body)) {
-            Ok(customer) => return Ok(customer.with_request_id(response.request_id)),
+            Ok(customer) => return Ok(customer.with_request_id(response.head.request_id)),
             Err((reason, body)) => {
                 response.body = body;
                 match response.coding {
@@ -217,7 +216,7 @@ fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
 }
 
 /// What an error keeps of a response.
-fn error_response(response: Response) -> ErrorResponse {
+fn error_response(response: Response) -> (Head, String) {
     let mut body = String::from_utf8_lossy(&response.body).into_owned();
     // Errors are kept and copied; what helps to find the cause is at the start.
     let mut end = body.len().min(64 * 1024);
@@ -225,13 +224,7 @@ fn error_response(response: Response) -> ErrorResponse {
         end -= 1;
     }
     body.truncate(end);
-    ErrorResponse {
-        status: response.status,
-        request_id: response.request_id,
-        retry_after: response.retry_after,
-        content_type: response.content_type,
-        body,
-    }
+    (response.head, body)
 }
 
 #[cfg(test)]
