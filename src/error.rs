@@ -55,6 +55,11 @@ struct Inner {
     message: Option<String>,
 }
 
+/// The outcome of an attempt that failed, and whether the failure is transient.
+pub(crate) type Class = (Outcome, bool);
+
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
 /// What is kept of a response's head.
 #[derive(Clone, Default)]
 pub(crate) struct Head {
@@ -235,48 +240,41 @@ impl Error {
     /// Invalid input; `violations` holds at least one.
     pub(crate) fn invalid(violations: Vec<Violation>) -> Self {
         let kind = ErrorKind::InvalidInput(violations);
-        Self::new(kind, Outcome::NotApplied, None)
+        Self::new(kind, (Outcome::NotApplied, false), None)
     }
 
     /// No complete response.
-    pub(crate) fn transport(cause: Box<dyn StdError + Send + Sync>, outcome: Outcome) -> Self {
-        Self::new(ErrorKind::Transport(cause), outcome, None)
+    pub(crate) fn transport(cause: BoxError, class: Class) -> Self {
+        Self::new(ErrorKind::Transport(cause), class, None)
     }
 
     /// 2xx with a body that is not the customer.
-    pub(crate) fn invalid_response(
-        cause: Box<dyn StdError + Send + Sync>,
-        response: (Head, String),
-    ) -> Self {
+    pub(crate) fn invalid_response(cause: BoxError, response: (Head, String)) -> Self {
         let kind = ErrorKind::InvalidResponse(cause);
-        Self::new(kind, Outcome::Unknown, Some(response))
+        Self::new(kind, (Outcome::Unknown, false), Some(response))
     }
 
     /// Any other status, to a request that `sent` describes.
-    pub(crate) fn api_status(response: (Head, String), outcome: Outcome, sent: &Sent<'_>) -> Self {
+    pub(crate) fn api_status(response: (Head, String), class: Class, sent: &Sent<'_>) -> Self {
         // Made now, while what was sent is at hand: an error holds none of it.
         let (head, body) = &response;
         let api = ApiError::read(head.status, head.content_type.as_deref(), body, sent);
         let message = api.display_message(sent);
-        let mut error = Self::new(ErrorKind::Api(api), outcome, Some(response));
+        let mut error = Self::new(ErrorKind::Api(api), class, Some(response));
         error.0.message = message;
         error
     }
 
-    fn new(kind: ErrorKind, outcome: Outcome, response: Option<(Head, String)>) -> Self {
+    fn new(kind: ErrorKind, class: Class, response: Option<(Head, String)>) -> Self {
+        let (outcome, transient) = class;
         Self(Box::new(Inner {
             kind,
             outcome,
             attempts: 0,
-            transient: false,
+            transient,
             response,
             message: None,
         }))
-    }
-
-    pub(crate) fn with_transient(mut self, transient: bool) -> Self {
-        self.0.transient = transient;
-        self
     }
 
     /// Makes it the error of all attempts; `unknown` is whether the outcome of one was.

@@ -55,7 +55,7 @@ pub fn error_response(body: &str, name: &str, key: &str, header: &str) -> Error 
         fields: vec![(Field::FirstName, name)],
         secrets: vec![key, header],
     };
-    Error::api_status((head, body.into()), Outcome::NotApplied, &sent)
+    Error::api_status((head, body.into()), (Outcome::NotApplied, false), &sent)
 }
 
 /// What becomes of a `Retry-After` header that arrives so many seconds after

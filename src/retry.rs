@@ -7,44 +7,32 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use crate::error::Outcome;
+use crate::error::{Class, Outcome};
 use crate::format;
 
-/// Whether a failed attempt may be followed by another.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Retry {
-    /// Another attempt would end the same, or what it would do is unknown.
-    Never,
-    /// Nothing was applied, and trying again may work.
-    Safe,
-    /// Trying again may work, and may apply the change twice.
-    Unsafe,
-}
-
-/// What a status other than 2xx says of the change.
+/// What a status other than 2xx says of the change, and whether it is transient.
 ///
 /// 4xx is the API's word that it did not act (RFC 9110, 15.5), and three of them
 /// ask to come back. A server or gateway that responds with 5xx may have applied
 /// the change before it failed.
-pub(crate) fn classify_status(status: u16) -> (Outcome, Retry) {
+pub(crate) fn classify_status(status: u16) -> Class {
     match status {
         // RFC 9110, 15.5.9; RFC 8470, 5.2; RFC 6585, 4.
-        408 | 425 | 429 => (Outcome::NotApplied, Retry::Safe),
-        400..=499 => (Outcome::NotApplied, Retry::Never),
+        408 | 425 | 429 => (Outcome::NotApplied, true),
+        400..=499 => (Outcome::NotApplied, false),
         // 520 to 524 are Cloudflare's, for a server without a usable response.
-        500 | 502 | 503 | 504 | 520..=524 => (Outcome::Unknown, Retry::Unsafe),
-        _ => (Outcome::Unknown, Retry::Never),
+        500 | 502 | 503 | 504 | 520..=524 => (Outcome::Unknown, true),
+        _ => (Outcome::Unknown, false),
     }
 }
 
-/// What it says of the change that there is no response, and how that failed.
-pub(crate) fn classify_transport(sent: bool, kind: ErrorKind) -> (Outcome, Retry) {
-    match (sent, is_transient(kind)) {
+/// What it says of the change that there is no response, and whether that is transient.
+pub(crate) fn classify_transport(sent: bool, kind: ErrorKind) -> Class {
+    if sent {
         // A client certificate that is wanted will be wanted again.
-        (true, _) if kind == ErrorKind::PermissionDenied => (Outcome::Unknown, Retry::Never),
-        (true, _) => (Outcome::Unknown, Retry::Unsafe),
-        (false, true) => (Outcome::NotApplied, Retry::Safe),
-        (false, false) => (Outcome::NotApplied, Retry::Never),
+        (Outcome::Unknown, kind != ErrorKind::PermissionDenied)
+    } else {
+        (Outcome::NotApplied, is_transient(kind))
     }
 }
 

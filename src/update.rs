@@ -1,6 +1,5 @@
 //! The call: validate, send, retry, return.
 
-use std::error::Error as StdError;
 use std::io::{self, ErrorKind::InvalidData};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,13 +7,13 @@ use std::time::{Duration, Instant};
 use crate::attempt::Attempt;
 use crate::config::Config;
 use crate::customer::Customer;
-use crate::error::{Error, Head, Outcome};
+use crate::error::{BoxError, Error, Head, Outcome};
 use crate::exchange::{self, Failure, MAX_BODY_SIZE, Response};
 use crate::failure::caused;
 use crate::format::{self, OfField};
 use crate::patch::CustomerPatch;
 use crate::redact::Sent;
-use crate::retry::{self, Retry};
+use crate::retry;
 
 /// Changes some details of one customer: `PATCH /api/v1/customers/{id}`.
 ///
@@ -97,7 +96,7 @@ pub(crate) fn update_with(
     let deadline = started.checked_add(cfg.timeout());
     if cfg.timeout().is_zero() {
         let cause = "the timeout is zero".into();
-        return Err(Error::transport(cause, Outcome::NotApplied));
+        return Err(Error::transport(cause, (Outcome::NotApplied, false)));
     }
     let is_in_time = |delay: &Duration| {
         let remaining = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -110,30 +109,28 @@ pub(crate) fn update_with(
         let head = response.as_ref().ok().map(|response| response.head.clone());
         let result = read(cfg, id, patch, response);
         let error = result.as_ref().err();
-        let mut delay = error.and_then(|(error, retry)| next_delay(cfg, number, *retry, error));
+        let mut delay = error.and_then(|error| next_delay(cfg, number, error));
         delay = delay.filter(is_in_time);
         if let Some(on_attempt) = &cfg.settings.on_attempt {
             on_attempt(&Attempt {
                 number,
                 duration: started.elapsed(),
                 head,
-                outcome: error.map(|(error, _)| error.outcome()),
+                outcome: error.map(Error::outcome),
                 retry_in: delay,
                 is_new_connection,
             });
             // That may have taken a while.
             delay = delay.filter(is_in_time);
         }
-        let (error, retry) = match result {
+        let error = match result {
             Ok(customer) => return Ok(customer.with_attempts(number)),
-            Err(failed) => failed,
+            Err(error) => error,
         };
         // For good: no later response takes back what an earlier attempt may have done.
         unknown |= error.outcome() == Outcome::Unknown;
         let Some(delay) = delay else {
-            return Err(error
-                .with_transient(retry != Retry::Never)
-                .with_attempts(number, unknown));
+            return Err(error.with_attempts(number, unknown));
         };
         sleep(delay);
         number += 1;
@@ -142,14 +139,10 @@ pub(crate) fn update_with(
 }
 
 /// How long to sleep before the next attempt; `None` if there is to be none.
-fn next_delay(cfg: &Config, number: u32, retry: Retry, error: &Error) -> Option<Duration> {
-    let may_retry = match retry {
-        Retry::Never => false,
-        Retry::Safe => true,
-        Retry::Unsafe => cfg.settings.retry_unknown,
-    };
-    (may_retry && number <= cfg.settings.max_retries)
-        .then(|| retry::delay(number, retry::jitter(), error.retry_after()))
+fn next_delay(cfg: &Config, number: u32, error: &Error) -> Option<Duration> {
+    let is_allowed = error.outcome() == Outcome::NotApplied || cfg.settings.retry_unknown;
+    let may_retry = is_allowed && error.is_transient() && number <= cfg.settings.max_retries;
+    may_retry.then(|| retry::delay(number, retry::jitter(), error.retry_after()))
 }
 
 /// The body to send, or every violation of id and patch.
@@ -164,32 +157,31 @@ fn checked_body(id: &str, patch: &CustomerPatch) -> Result<String, Error> {
     }
 }
 
-/// What came of an attempt, and whether another may follow it.
+/// What came of an attempt.
 fn read(
     cfg: &Config,
     id: &str,
     patch: &CustomerPatch,
     response: Result<Response, Failure>,
-) -> Result<Customer, (Error, Retry)> {
+) -> Result<Customer, Error> {
     let response = response.map_err(|failure| {
-        let (outcome, retry) = retry::classify_transport(failure.sent, failure.cause.kind());
-        (Error::transport(Box::new(failure.cause), outcome), retry)
+        let class = retry::classify_transport(failure.sent, failure.cause.kind());
+        Error::transport(Box::new(failure.cause), class)
     })?;
     if (200..300).contains(&response.head.status) {
-        return read_customer(id, response).map_err(|error| (error, Retry::Never));
+        return read_customer(id, response);
     }
-    let (outcome, retry) = retry::classify_status(response.head.status);
+    let class = retry::classify_status(response.head.status);
     let sent = Sent {
         fields: patch.values().collect(),
         secrets: cfg.secrets().collect(),
     };
-    let error = Error::api_status(error_response(response), outcome, &sent);
-    Err((error, retry))
+    Err(Error::api_status(error_response(response), class, &sent))
 }
 
 /// The customer in a response of 2xx.
 fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
-    let cause: Box<dyn StdError + Send + Sync> = match response.truncated.take() {
+    let cause: BoxError = match response.truncated.take() {
         Some(source) => caused(source.kind(), "the body is truncated", source).into(),
         None if response.body.len() > MAX_BODY_SIZE => "the body is longer than 1 MiB".into(),
         // 202, say, promises that somebody will look at it.
