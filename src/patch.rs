@@ -147,41 +147,39 @@ impl fmt::Debug for CustomerPatch {
 
 impl<'de> Deserialize<'de> for CustomerPatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PatchVisitor(Wanted::Patch))
+        let mut patch = Self::new();
+        Wanted::Patch(&mut patch).deserialize(deserializer)?;
+        Ok(patch)
     }
 }
 
-// For a value of another type than was wanted, serde and its formats make
-// messages that quote the value. So these visitors accept any type, and reject
-// what they do not want in their own words.
+/// What is read next.
 //
-// They do not share the reader of error bodies, which buffers a whole document:
+// For a value of another type than was wanted, serde and its formats make
+// messages that quote the value. So this visitor accepts any type, and rejects
+// what it does not want in its own words.
+//
+// It does not share the reader of error bodies, which buffers a whole document:
 // a message would then name the place where the document ends, and not the place
 // of the value that is wrong.
-
-/// Reads the map of fields.
-struct PatchVisitor(Wanted);
-
-/// Reads a key, or the value of a field.
-#[derive(Clone, Copy)]
-struct Text(Wanted);
-
-#[derive(Clone, Copy)]
-enum Wanted {
+enum Wanted<'a> {
     Key,
-    Patch,
+    /// The map of fields, which are set in this patch.
+    Patch(&'a mut CustomerPatch),
     Value(Field),
 }
 
-impl Wanted {
+impl Wanted<'_> {
     /// The error for anything else.
-    fn error<E: de::Error>(self, is_null: bool) -> E {
+    fn error<E: de::Error>(&self, is_null: bool) -> E {
         let field = match self {
             Self::Key => {
                 let names = Field::ALL.map(Field::name).join(", ");
                 return E::custom(format_args!("a key must be one of {names}"));
             }
-            Self::Patch => return E::custom("a patch must be a map of customer fields to strings"),
+            Self::Patch(_) => {
+                return E::custom("a patch must be a map of customer fields to strings");
+            }
             Self::Value(field) => field,
         };
         let more = match field {
@@ -195,72 +193,7 @@ impl Wanted {
     }
 }
 
-macro_rules! reject {
-    ($($visit:ident: $type:ty),+) => {
-        $(fn $visit<E: de::Error>(self, _: $type) -> Result<Self::Value, E> {
-            Err(self.0.error(false))
-        })+
-
-        fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
-            Err(self.0.error(true))
-        }
-
-        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-            Err(self.0.error(true))
-        }
-
-        fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
-            inner.deserialize_any(self)
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-            Err(self.0.error(false))
-        }
-
-        fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-            Err(self.0.error(false))
-        }
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a map of strings")
-        }
-    };
-}
-
-impl<'de> Visitor<'de> for PatchVisitor {
-    type Value = CustomerPatch;
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CustomerPatch, A::Error> {
-        let mut patch = CustomerPatch::new();
-        while let Some(key) = map.next_key_seed(Text(Wanted::Key))? {
-            let Some(field) = Field::from_name(&key) else {
-                // For its writer, the document was a number, and has no key.
-                let wanted = if key == NUMBER_KEY {
-                    Wanted::Patch
-                } else {
-                    Wanted::Key
-                };
-                return Err(wanted.error(false));
-            };
-            // Which of the two was meant cannot be told.
-            if patch.slots[field as usize].is_some() {
-                return Err(de::Error::custom(format_args!(
-                    "{} is set twice",
-                    field.name()
-                )));
-            }
-            patch = patch.set(field, map.next_value_seed(Text(Wanted::Value(field)))?);
-        }
-        Ok(patch)
-    }
-
-    reject! {
-        visit_bool: bool, visit_i64: i64, visit_i128: i128, visit_u64: u64, visit_u128: u128,
-        visit_f64: f64, visit_char: char, visit_str: &str, visit_bytes: &[u8]
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Text {
+impl<'de> DeserializeSeed<'de> for Wanted<'_> {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
@@ -268,19 +201,71 @@ impl<'de> DeserializeSeed<'de> for Text {
     }
 }
 
-impl<'de> Visitor<'de> for Text {
+macro_rules! reject {
+    ($($visit:ident: $type:ty),+) => {
+        $(fn $visit<E: de::Error>(self, _: $type) -> Result<String, E> {
+            Err(self.error(false))
+        })+
+    };
+}
+
+/// Returns the text of a key or value, and an empty one for the map.
+impl<'de> Visitor<'de> for Wanted<'_> {
     type Value = String;
 
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<String, A::Error> {
+        let Self::Patch(patch) = self else {
+            return Err(self.error(false));
+        };
+        while let Some(key) = map.next_key_seed(Wanted::Key)? {
+            let Some(field) = Field::from_name(&key) else {
+                // For its writer, the document was a number, and has no key.
+                let wanted = match &*key {
+                    NUMBER_KEY => Wanted::Patch(patch),
+                    _ => Wanted::Key,
+                };
+                return Err(wanted.error(false));
+            };
+            let slot = &mut patch.slots[field as usize];
+            // Which of the two was meant cannot be told.
+            if slot.is_some() {
+                let name = field.name();
+                return Err(de::Error::custom(format_args!("{name} is set twice")));
+            }
+            *slot = Some(field.check(map.next_value_seed(Wanted::Value(field))?));
+        }
+        Ok(String::new())
+    }
+
     fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
-        Ok(text.into())
+        match self {
+            Self::Key | Self::Value(_) => Ok(text.into()),
+            Self::Patch(_) => Err(self.error(false)),
+        }
     }
 
-    fn visit_string<E: de::Error>(self, text: String) -> Result<String, E> {
-        Ok(text)
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<String, D::Error> {
+        inner.deserialize_any(self)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<String, A::Error> {
-        Err(self.0.error(false))
+    fn visit_none<E: de::Error>(self) -> Result<String, E> {
+        Err(self.error(true))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<String, E> {
+        Err(self.error(true))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+        Err(self.error(false))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+        Err(self.error(false))
     }
 
     reject! {
