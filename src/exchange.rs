@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
-use ureq::http::{Error, HeaderMap, HeaderName, Method, Request};
+use ureq::http::{self, HeaderMap, HeaderName, Method, Request};
 
 use crate::config::Config;
 use crate::connection::{Call, Connection};
-use crate::error::Head;
+use crate::error::{Error, Head};
 use crate::failure::{self, Step};
 use crate::pool;
-use crate::retry::retry_after;
+use crate::retry::{classify_transport, retry_after};
 
 /// A response whose head came whole.
 pub(crate) struct Response {
@@ -28,13 +28,6 @@ pub(crate) struct Response {
     max_idle_age: Option<Duration>,
 }
 
-/// No response.
-pub(crate) struct Failure {
-    pub(crate) cause: io::Error,
-    /// Whether any of the request may have been sent.
-    pub(crate) sent: bool,
-}
-
 /// The longest body that is read.
 pub(crate) const MAX_BODY_SIZE: usize = 1024 * 1024;
 
@@ -45,7 +38,7 @@ pub(crate) fn send(
     id: &str,
     body: &str,
     deadline: Option<Instant>,
-) -> (Result<Response, Failure>, bool) {
+) -> (Result<Response, Error>, bool) {
     // ureq checks it, and connects anew where it is not silent.
     let process = cfg.process();
     let (connection, reuse) = process.pool.take().unzip();
@@ -66,16 +59,15 @@ pub(crate) fn send(
         process.pool.put(connection, max_age);
     }
     let response = response.map_err(|error| {
-        let sent = trace.sent;
-        if !sent {
+        let mut cause = explain(cfg, error);
+        if !trace.sent {
             // What is cached of the name may be what led nowhere.
             process.resolver.invalidate();
-        }
-        let mut cause = explain(cfg, error);
-        if sent && !trace.received {
+        } else if !trace.received {
             cause = explain_size(cfg.head_size(), cause);
         }
-        Failure { cause, sent }
+        let class = classify_transport(trace.sent, cause.kind());
+        Error::transport(cause.into(), class)
     });
     (response, trace.opened)
 }
@@ -90,7 +82,7 @@ fn exchange(
     let url = [cfg.base_url(), "/api/v1/customers/", id].concat();
     let mut request = Request::new(body);
     *request.method_mut() = Method::PATCH;
-    *request.uri_mut() = url.try_into().map_err(Error::from)?;
+    *request.uri_mut() = url.try_into().map_err(http::Error::from)?;
     *request.headers_mut() = cfg.settings.own_headers.clone();
     request.headers_mut().extend(cfg.headers.iter().cloned());
     let (head, mut incoming) = agent.run(request)?.into_parts();
@@ -179,24 +171,28 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
     use super::*;
+    use crate::error::Outcome::{NotApplied, Unknown};
     use crate::testing::{Fault, TestServer};
 
-    fn fail(server: &TestServer, fault: Fault) -> Failure {
+    fn fail(server: &TestServer, fault: Fault) -> Error {
         let cfg = server.config().build().unwrap();
         server.fail_next(fault);
         match send(&cfg, TestServer::CUSTOMER_ID, "{}", None).0 {
             Ok(response) => panic!("{}", response.head.status),
-            Err(failure) => failure,
+            Err(error) => error,
         }
     }
 
     #[test]
     fn a_disconnect_keeps_the_systems_error() {
         let server = TestServer::start().unwrap();
-        let failure = fail(&server, Fault::Reset);
-        assert!(failure.sent);
-        let cause = failure.cause;
+        let error = fail(&server, Fault::Reset);
+        assert_eq!(error.outcome(), Unknown);
+        let cause = error.source().unwrap();
+        let cause: &io::Error = cause.downcast_ref().unwrap();
         assert_eq!(cause.kind(), ConnectionReset);
         assert!(cause.raw_os_error().is_some(), "{cause:?}");
     }
@@ -221,9 +217,9 @@ mod tests {
                 "the response is not HTTP/1.1",
             ),
         ] {
-            let failure = fail(&server, Fault::Raw(response.into()));
-            assert!(failure.sent);
-            assert_eq!(failure.cause.to_string(), reported);
+            let error = fail(&server, Fault::Raw(response.into()));
+            assert_eq!(error.outcome(), Unknown);
+            assert_eq!(error.source().unwrap().to_string(), reported);
         }
     }
 
@@ -237,11 +233,11 @@ mod tests {
 
         // The address was right: something came of it.
         server.fail_next(Fault::CloseAfterReading);
-        assert!(call().err().unwrap().sent);
+        assert_eq!(call().err().unwrap().outcome(), Unknown);
         assert!(resolver.is_cached("api.example"));
 
         let over = send(&cfg, TestServer::CUSTOMER_ID, "{}", Some(Instant::now()));
-        assert!(!over.0.err().unwrap().sent);
+        assert_eq!(over.0.err().unwrap().outcome(), NotApplied);
         assert!(!resolver.is_cached("api.example"));
     }
 }

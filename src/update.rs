@@ -8,7 +8,7 @@ use crate::attempt::Attempt;
 use crate::config::Config;
 use crate::customer::Customer;
 use crate::error::{BoxError, Error, Head, Outcome};
-use crate::exchange::{self, Failure, MAX_BODY_SIZE, Response};
+use crate::exchange::{self, MAX_BODY_SIZE, Response};
 use crate::failure::caused;
 use crate::format::{self, OfField};
 use crate::patch::CustomerPatch;
@@ -107,7 +107,7 @@ pub(crate) fn update_with(
     loop {
         let (response, is_new_connection) = exchange::send(cfg, id, &body, deadline);
         let head = response.as_ref().ok().map(|response| response.head.clone());
-        let result = read(cfg, id, patch, response);
+        let result = response.and_then(|response| read(cfg, id, patch, response));
         let error = result.as_ref().err();
         let mut delay = error.and_then(|error| next_delay(cfg, number, error));
         delay = delay.filter(is_in_time);
@@ -157,17 +157,13 @@ fn checked_body(id: &str, patch: &CustomerPatch) -> Result<String, Error> {
     }
 }
 
-/// What came of an attempt.
+/// What came of an attempt, by its response.
 fn read(
     cfg: &Config,
     id: &str,
     patch: &CustomerPatch,
-    response: Result<Response, Failure>,
+    response: Response,
 ) -> Result<Customer, Error> {
-    let response = response.map_err(|failure| {
-        let class = retry::classify_transport(failure.sent, failure.cause.kind());
-        Error::transport(Box::new(failure.cause), class)
-    })?;
     if (200..300).contains(&response.head.status) {
         return read_customer(id, response);
     }
