@@ -198,6 +198,16 @@ mod tests {
     }
 
     #[test]
+    fn an_early_end_is_named() {
+        let server = TestServer::start().unwrap();
+        let error = fail(&server, Fault::CloseAfterReading);
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            "the connection was closed before the response was complete"
+        );
+    }
+
+    #[test]
     fn a_protocol_error_quotes_nothing() {
         let server = TestServer::start().unwrap();
         let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(1 << 15));
@@ -221,6 +231,26 @@ mod tests {
             assert_eq!(error.outcome(), Unknown);
             assert_eq!(error.source().unwrap().to_string(), reported);
         }
+    }
+
+    #[test]
+    fn a_timeout_teaches_the_pool_nothing() {
+        let server = TestServer::start().unwrap();
+        let cfg = server.config().build().unwrap();
+        let pool = &cfg.process().pool;
+        let call = |deadline| send(&cfg, TestServer::CUSTOMER_ID, "{}", deadline).0;
+        assert!(call(None).is_ok());
+        let limit = pool.limit();
+
+        server.fail_next(Fault::Stall);
+        let soon = Instant::now() + Duration::from_millis(50);
+        let error = call(Some(soon)).err().unwrap();
+        assert_eq!(error.outcome(), Unknown);
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            "the timeout has passed"
+        );
+        assert_eq!(pool.limit(), limit);
     }
 
     #[test]

@@ -108,6 +108,21 @@ const TLS: &[(&str, &[&str])] = &[
 ];
 
 #[test]
+fn tls_errors_of_ureq_keep_their_words() {
+    for (error, words) in [
+        (Error::Tls("no certificates"), "no certificates"),
+        #[cfg(feature = "rustls-no-provider")]
+        (
+            Error::Rustls(rustls::Error::HandshakeNotComplete),
+            "handshake not complete",
+        ),
+    ] {
+        let error = into_io(error);
+        assert_eq!((error.kind(), &*error.to_string()), (InvalidData, words));
+    }
+}
+
+#[test]
 fn algorithms_are_not_listed() {
     for text in [
         "invalid peer certificate: UnsupportedSignatureAlgorithmContext { \
