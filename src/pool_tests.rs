@@ -19,6 +19,12 @@ impl Add<Duration> for Moment {
     }
 }
 
+impl<C> Pool<C> {
+    pub(crate) fn limit(&self) -> Duration {
+        self.lock().limit
+    }
+}
+
 /// By one and the same thread.
 impl<C> Pool<C> {
     fn take_one(&self, now: Moment) -> Option<C> {
@@ -110,6 +116,17 @@ fn a_connection_ages_while_the_machine_sleeps() {
         let later = Moment { steady, wall };
         let taken = pool.take_one(later);
         assert_eq!(taken.is_some(), is_kept, "{steady:?} {wall:?}");
+    }
+}
+
+#[test]
+fn both_clocks_go_on() {
+    let pool = Pool::<()>::new(true);
+    let start = pool.now();
+    let is_later = |now: Moment| now.steady > start.steady && now.wall > start.wall;
+    let end = Instant::now() + 5 * SECOND;
+    while !is_later(pool.now()) {
+        assert!(Instant::now() < end);
     }
 }
 
@@ -284,18 +301,20 @@ fn a_trial_is_used_around_the_limit_only() {
         (3500, None, 0),
         (4000, None, 0),
     ] {
-        let is_used = |age: u32| {
+        let use_at = |age: u32| {
             let pool = Pool::new(true);
             pool.lock().limit = limit * MS;
             pool.lock().since_trial = (TRIAL_CALLS, now);
             let now = now + TRIAL_INTERVAL;
             pool.put_at("a", max_age.map(|age| age * MS), now, 1);
             let taken = pool.take_at(now + age * MS, 1);
-            taken.is_some_and(|(_, reuse)| reuse.is_trial)
+            taken.map(|(_, reuse)| reuse.is_trial)
         };
         for age in (0..4100).step_by(50) {
-            let expected = (limit..end).contains(&age);
-            assert_eq!(is_used(age), expected, "{limit} {max_age:?} {age}");
+            let is_trial = end > 0;
+            let used = if is_trial { limit..end } else { 0..limit };
+            let expected = used.contains(&age).then_some(is_trial);
+            assert_eq!(use_at(age), expected, "{limit} {max_age:?} {age}");
         }
     }
 }

@@ -171,7 +171,10 @@ fn only_checked_connections_carry_requests() {
             write(&call, false).unwrap();
         }
         let trace = under_way.end();
-        assert_eq!((trace.sent, trace.reused), (false, reused == Some(true)));
+        assert_eq!(
+            (trace.sent, trace.reused, trace.opened),
+            (false, reused == Some(true), reused == Some(false))
+        );
     }
 }
 

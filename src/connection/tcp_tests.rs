@@ -66,7 +66,9 @@ fn one_address_gets_all_the_time() {
     assert_eq!(accepted.unwrap(), 0);
     // It is not tried twice.
     let (accepted, _, given) = connect(&[Peer::DropsPackets], Some(5000));
-    assert_eq!(accepted.unwrap_err().kind(), TimedOut);
+    let error = accepted.unwrap_err();
+    assert_eq!(error.kind(), TimedOut);
+    assert_eq!(error.to_string(), "the limit");
     assert_eq!(given, [5000]);
 }
 
@@ -337,6 +339,21 @@ fn nothing_is_awaited_at_the_limit() {
     call.write(|| (), |()| false).unwrap();
     let error = tcp.await_input(NextTimeout::default()).unwrap_err();
     assert_eq!(error.to_string(), "io: the timeout has passed");
+}
+
+#[test]
+fn the_systems_timeout_names_the_limit() {
+    let call = Arc::new(Call::default());
+    let (tcp, _peer, _) = tests::connect(&call);
+    for (limit, kind, shown) in [
+        (Some(Instant::now()), TimedOut, "the timeout has passed"),
+        (Some(Instant::now()), ConnectionReset, "the system"),
+        (None, TimedOut, "the system"),
+    ] {
+        let _under_way = call.start(limit);
+        let error = tcp.name_timeout(io::Error::new(kind, "the system"));
+        assert_eq!((error.kind(), &*error.to_string()), (kind, shown));
+    }
 }
 
 fn write(tcp: &mut TcpTransport) -> Result<(), ErrorKind> {
