@@ -50,7 +50,7 @@ struct Inner {
     outcome: Outcome,
     attempts: u32,
     transient: bool,
-    response: Option<(Head, String)>,
+    response: Option<ErrorResponse>,
     /// The server's message as Display shows it.
     message: Option<String>,
 }
@@ -60,14 +60,20 @@ pub(crate) type Class = (Outcome, bool);
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
+/// What an error keeps of a response.
+pub(crate) struct ErrorResponse {
+    pub(crate) head: Head,
+    pub(crate) body: String,
+}
+
 /// What is kept of a response's head.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Head {
     pub(crate) status: u16,
     pub(crate) request_id: Option<Arc<str>>,
     /// What the `Retry-After` header asks for.
     pub(crate) retry_after: Option<Duration>,
-    /// The `Content-Type` header, but of a response of 2xx.
+    /// The `Content-Type` header; `None` for 2xx.
     pub(crate) content_type: Option<Arc<str>>,
 }
 
@@ -228,13 +234,11 @@ impl Error {
     /// response it is what arrived within two seconds of the headers.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
-        let (_, body) = self.0.response.as_ref()?;
-        Some(body)
+        Some(&self.0.response.as_ref()?.body)
     }
 
     fn head(&self) -> Option<&Head> {
-        let (head, _) = self.0.response.as_ref()?;
-        Some(head)
+        Some(&self.0.response.as_ref()?.head)
     }
 
     /// Invalid input; `violations` holds at least one.
@@ -249,15 +253,15 @@ impl Error {
     }
 
     /// 2xx with a body that is not the customer.
-    pub(crate) fn invalid_response(cause: BoxError, response: (Head, String)) -> Self {
+    pub(crate) fn invalid_response(cause: BoxError, response: ErrorResponse) -> Self {
         let kind = ErrorKind::InvalidResponse(cause);
         Self::new(kind, (Outcome::Unknown, false), Some(response))
     }
 
     /// Any other status, to a request that `sent` describes.
-    pub(crate) fn api_status(response: (Head, String), class: Class, sent: &Sent<'_>) -> Self {
+    pub(crate) fn api_status(response: ErrorResponse, class: Class, sent: &Sent<'_>) -> Self {
         // Made now, while what was sent is at hand: an error holds none of it.
-        let (head, body) = &response;
+        let ErrorResponse { head, body } = &response;
         let api = ApiError::read(head.status, head.content_type.as_deref(), body, sent);
         let message = api.display_message(sent);
         let mut error = Self::new(ErrorKind::Api(api), class, Some(response));
@@ -265,7 +269,7 @@ impl Error {
         error
     }
 
-    fn new(kind: ErrorKind, class: Class, response: Option<(Head, String)>) -> Self {
+    fn new(kind: ErrorKind, class: Class, response: Option<ErrorResponse>) -> Self {
         let (outcome, transient) = class;
         Self(Box::new(Inner {
             kind,
@@ -277,8 +281,8 @@ impl Error {
         }))
     }
 
-    /// Makes it the error of all attempts; `unknown` is whether the outcome of one was.
-    pub(crate) fn with_attempts(mut self, attempts: u32, unknown: bool) -> Self {
+    /// Sets how many attempts there were. The outcome is `Unknown` if that of any attempt was.
+    pub(crate) fn after_attempts(mut self, attempts: u32, unknown: bool) -> Self {
         self.0.attempts = attempts;
         if unknown {
             self.0.outcome = Outcome::Unknown;

@@ -106,13 +106,12 @@ fn exchange(
         call.with_timeout(ERROR_BODY_TIMEOUT, message, read)
     };
     let text = |name| header_text(&head.headers, name);
-    let error_text = |name| if is_success { None } else { text(name) };
     Ok(Response {
         head: Head {
             status: head.status.as_u16(),
             request_id: REQUEST_IDS.iter().find_map(text).map(Arc::from),
             retry_after: text(&RETRY_AFTER).and_then(|text| retry_after(text, SystemTime::now())),
-            content_type: error_text(&CONTENT_TYPE).map(Arc::from),
+            content_type: text(&CONTENT_TYPE).filter(|_| !is_success).map(Arc::from),
         },
         coding: coding(&head.headers),
         body,

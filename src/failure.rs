@@ -117,6 +117,7 @@ impl Route {
             Some(proxy) if to_proxy || step == Step::Tunnel => (proxy.to_string(), &proxy.url.host),
             Some(proxy) => (format!("the server behind {proxy}"), &self.host),
         };
+        // Texts and names by turns. No text is just a name.
         let mut message = String::new();
         for part in template.split(['{', '}']) {
             match part {

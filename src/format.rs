@@ -185,7 +185,7 @@ pub(crate) const NUMBER_KEY: &str = "$serde_json::private::Number";
 /// What a value must be, without the field's name.
 pub(crate) type Rule = &'static str;
 
-/// Makes the rule that a check returns a violation of a field.
+/// Turns the rule of a check that failed into a violation of a field.
 pub(crate) trait OfField<T> {
     fn of(self, field: &'static str) -> Result<T, Violation>;
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::connection;
 use crate::customer::Customer;
-use crate::error::{Error, Head, Outcome};
+use crate::error::{Error, ErrorResponse, Head, Outcome};
 use crate::format::{self, Field};
 use crate::proxy;
 use crate::redact::Sent;
@@ -49,13 +49,17 @@ pub fn response(id: &str, body: &[u8]) -> Option<Customer> {
 pub fn error_response(body: &str, name: &str, key: &str, header: &str) -> Error {
     let head = Head {
         status: 422,
-        ..Head::default()
+        request_id: None,
+        retry_after: None,
+        content_type: None,
     };
     let sent = Sent {
         fields: vec![(Field::FirstName, name)],
         secrets: vec![key, header],
     };
-    Error::api_status((head, body.into()), (Outcome::NotApplied, false), &sent)
+    let body = body.into();
+    let response = ErrorResponse { head, body };
+    Error::api_status(response, (Outcome::NotApplied, false), &sent)
 }
 
 /// What becomes of a `Retry-After` header that arrives so many seconds after

@@ -153,7 +153,7 @@ impl<'de> Deserialize<'de> for CustomerPatch {
     }
 }
 
-/// What is read next.
+/// What is read next: a visitor that returns the text, which is empty for the map.
 //
 // For a value of another type than was wanted, serde and its formats make
 // messages that quote the value. So this visitor accepts any type, and rejects
@@ -209,7 +209,6 @@ macro_rules! reject {
     };
 }
 
-/// Returns the text of a key or value, and an empty one for the map.
 impl<'de> Visitor<'de> for Wanted<'_> {
     type Value = String;
 

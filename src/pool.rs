@@ -134,7 +134,9 @@ impl<C> Pool<C> {
         // just come.
         let mut useless = state.remove_expired(since);
         if state.idle.len() > MAX_IDLE {
-            useless.push(state.idle.remove(0));
+            // A trial takes no part in it: it would always be the oldest.
+            let oldest = state.idle.iter().position(|idle| !idle.is_trial);
+            useless.push(state.idle.remove(oldest.unwrap_or_default()));
         }
         drop(state);
         drop(useless);
@@ -158,6 +160,7 @@ impl<C> Pool<C> {
 }
 
 impl<C> State<C> {
+    /// Removes what is older than it may be, or than the limit. A trial outlives that.
     fn remove_expired(&mut self, now: Moment) -> Vec<Idle<C>> {
         let limit = self.limit;
         let is_expired = |idle: &mut Idle<C>| {

@@ -155,6 +155,20 @@ fn closes_the_oldest_of_too_many() {
 }
 
 #[test]
+fn a_trial_is_none_of_too_many() {
+    let (pool, now) = (Pool::new(true), Moment::default() + TRIAL_INTERVAL);
+    pool.lock().limit = SECOND;
+    pool.lock().since_trial = (TRIAL_CALLS, Moment::default());
+    pool.put_one(0, now);
+    for connection in 1..=MAX_IDLE {
+        pool.put_one(connection, now);
+    }
+    assert_eq!(pool.lock().idle.len(), MAX_IDLE);
+    let (connection, reuse) = pool.take_at(now + SECOND, 1).unwrap();
+    assert_eq!((connection, reuse.is_trial), (0, true));
+}
+
+#[test]
 fn keeps_nothing_where_disabled() {
     let (pool, now) = (Pool::new(false), Moment::default());
     pool.put_one("a", now);

@@ -82,6 +82,9 @@ pub(crate) fn is_exempt(list: &str, host: &str, port: u16) -> bool {
 /// Whether an entry of a `NO_PROXY` list stands for a host: `*`, an address,
 /// addresses with a prefix length, or a name. All but `*` may have a port.
 fn exempts(entry: &str, host: &str, port: u16) -> bool {
+    if entry == "*" {
+        return true;
+    }
     let (name, rest) = match entry.strip_prefix('[') {
         Some(bracketed) => bracketed.split_once(']').unwrap_or_default(),
         None if entry.matches(':').count() == 1 => entry.split_at(entry.find(':').unwrap_or(0)),
@@ -94,7 +97,7 @@ fn exempts(entry: &str, host: &str, port: u16) -> bool {
         Ok(address) => contains(name, address) == Some(true),
         Err(_) => is_domain_of(name, host),
     };
-    entry == "*" || is_port && is_host
+    is_port && is_host
 }
 
 /// Whether `range`, an address or addresses like `10.0.0.0/8`, contains an

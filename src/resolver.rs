@@ -117,16 +117,24 @@ impl Resolver {
             Err(io::Error::new(ErrorKind::TimedOut, message))
         };
         let mut state = self.lock();
-        let is_usable =
-            |l: &&Arc<Lookup>| l.host == host && l.port == port && l.is_usable(Instant::now());
-        let lookup = match state.lookup.as_ref().filter(is_usable) {
+        let is_of_name = |lookup: &&Arc<Lookup>| lookup.host == host && lookup.port == port;
+        let known = state.lookup.as_ref().filter(is_of_name);
+        let mut lookup = match known.filter(|lookup| lookup.is_usable(Instant::now())) {
             Some(lookup) => Arc::clone(lookup),
-            // A bound, since each that hangs keeps its thread.
+            // A bound, since each that hangs keeps its thread. So it is for another name
+            // alone, which no Config has.
             None if state.running >= MAX_LOOKUPS => return timed_out(),
             None => self.start(&mut state, host, port)?,
         };
         let timeout = timeout.unwrap_or(Duration::MAX);
-        let pending = |_: &mut State| lookup.result.get().is_none();
+        let pending = |state: &mut State| {
+            // One that was given up may be the first to find addresses.
+            let found = state.lookup.as_ref().filter(is_of_name);
+            if let Some(found) = found.filter(|lookup| lookup.has_found()) {
+                lookup = Arc::clone(found);
+            }
+            lookup.result.get().is_none()
+        };
         let waited = self.ended.wait_timeout_while(state, timeout, pending);
         state = waited.unwrap_or_else(PoisonError::into_inner).0;
         match lookup.result.get() {
@@ -189,6 +197,9 @@ impl Resolver {
         // was not found is looked up again, since that is transient.
         if is_found {
             state.lookup = Some(lookup);
+        } else if state.running + 1 == MAX_LOOKUPS {
+            // There is room again: the next caller need not join one that hangs.
+            state.lookup = None;
         }
         drop(state);
         self.ended.notify_all();
@@ -201,6 +212,10 @@ impl Resolver {
 }
 
 impl Lookup {
+    fn has_found(&self) -> bool {
+        matches!(self.result.get(), Some((_, Ok(_))))
+    }
+
     /// Whether it is under way, or has found addresses a short while ago.
     fn is_usable(&self, now: Instant) -> bool {
         self.result.get().is_none_or(|(ended, addrs)| {

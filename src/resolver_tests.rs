@@ -24,20 +24,21 @@ impl Resolver {
 const SOON: Duration = Duration::from_millis(20);
 const SLACK: Duration = Duration::from_millis(250);
 
-/// Names that start with `hang` hang until they are released; `none.test`
-/// and `empty.test` have no address, and `many.test` has three.
+/// Names that start with `hang` hang until they are released, and of `hang-first` only
+/// the first lookup ever ends. Those that end in `none.test`, and `empty.test`, have no
+/// address, and `many.test` has three.
 fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let mut lookups = lock();
-    lookups
-        .get_or_insert_default()
-        .entry(host.into())
-        .or_default()
-        .0 += 1;
+    let entry = lookups.get_or_insert_default().entry(host.into());
+    let times = &mut entry.or_default().0;
+    *times += 1;
+    let is_stuck = host.starts_with("hang-first") && *times > 1;
     let hangs = |lookups: &mut Option<HashMap<String, (usize, bool)>>| {
-        host.starts_with("hang") && !lookups.as_ref().is_some_and(|map| map[host].1)
+        let is_released = lookups.as_ref().is_some_and(|map| map[host].1);
+        host.starts_with("hang") && (is_stuck || !is_released)
     };
     drop(RELEASED.wait_while(lookups, hangs).unwrap());
-    if host == "none.test" {
+    if host.ends_with("none.test") {
         return Err(io::Error::other("no such name"));
     }
     if host == "empty.test" {
@@ -221,6 +222,35 @@ fn callers_share_one_lookup_per_name() {
         assert_eq!(caller.join().unwrap().unwrap(), found(443));
     }
     assert_eq!(times("hang-2"), 1);
+}
+
+#[test]
+fn the_first_to_find_serves_all() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    let resolve = |timeout| resolver.resolve("hang-first.test", 443, Some(timeout));
+    for _ in 0..MAX_LOOKUPS {
+        resolve(SOON).unwrap_err();
+    }
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| resolve(Duration::from_secs(20)));
+        release("hang-first.test");
+        assert_eq!(waiting.join().unwrap().unwrap(), found(443));
+    });
+    assert_eq!(times("hang-first.test"), MAX_LOOKUPS);
+}
+
+#[test]
+fn a_failure_makes_room_for_a_lookup() {
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    let resolve = || resolver.resolve("hang-first.none.test", 443, Some(SOON));
+    for _ in 0..=MAX_LOOKUPS {
+        resolve().unwrap_err();
+    }
+    assert_eq!(times("hang-first.none.test"), MAX_LOOKUPS);
+    release("hang-first.none.test");
+    until(|| resolver.lock().running < MAX_LOOKUPS);
+    resolve().unwrap_err();
+    assert_eq!(times("hang-first.none.test"), MAX_LOOKUPS + 1);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) fn classify_status(status: u16) -> Class {
     }
 }
 
-/// What it says of the change that there is no response, and whether that is transient.
+/// The outcome of an attempt without a response, and whether the failure is transient.
 pub(crate) fn classify_transport(sent: bool, kind: ErrorKind) -> Class {
     if sent {
         // A client certificate that is wanted will be wanted again.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::attempt::Attempt;
 use crate::config::Config;
 use crate::customer::Customer;
-use crate::error::{BoxError, Error, Head, Outcome};
+use crate::error::{BoxError, Error, ErrorResponse, Outcome};
 use crate::exchange::{self, MAX_BODY_SIZE, Response};
 use crate::failure::caused;
 use crate::format::{self, OfField};
@@ -130,7 +130,7 @@ pub(crate) fn update_with(
         // For good: no later response takes back what an earlier attempt may have done.
         unknown |= error.outcome() == Outcome::Unknown;
         let Some(delay) = delay else {
-            return Err(error.with_attempts(number, unknown));
+            return Err(error.after_attempts(number, unknown));
         };
         sleep(delay);
         number += 1;
@@ -150,14 +150,13 @@ fn checked_body(id: &str, patch: &CustomerPatch) -> Result<String, Error> {
     match (format::id(id).of("id"), patch.checked()) {
         (Ok(()), Ok(body)) => Ok(body),
         (id, patch) => {
-            let violations = id.err().into_iter();
-            let violations = violations.chain(patch.err().unwrap_or_default());
+            let violations = id.err().into_iter().chain(patch.err().unwrap_or_default());
             Err(Error::invalid(violations.collect()))
         }
     }
 }
 
-/// What came of an attempt, by its response.
+/// Reads the customer, or the error that the response means.
 fn read(
     cfg: &Config,
     id: &str,
@@ -204,7 +203,7 @@ fn read_customer(id: &str, mut response: Response) -> Result<Customer, Error> {
 }
 
 /// What an error keeps of a response.
-fn error_response(response: Response) -> (Head, String) {
+fn error_response(response: Response) -> ErrorResponse {
     let mut body = String::from_utf8_lossy(&response.body).into_owned();
     // Errors are kept and copied; what helps to find the cause is at the start.
     let mut end = body.len().min(64 * 1024);
@@ -212,7 +211,8 @@ fn error_response(response: Response) -> (Head, String) {
         end -= 1;
     }
     body.truncate(end);
-    (response.head, body)
+    let head = response.head;
+    ErrorResponse { head, body }
 }
 
 #[cfg(test)]

@@ -402,20 +402,17 @@ impl ConfigBuilder {
         let size = check_size(&headers);
         let https = base_url.as_ref().is_ok_and(|url| url.tls);
         let system_roots = tls::check_system_roots(self.system_roots, https).of("system_roots");
-        let mut violations = vec![
-            violation(&self.api_key),
-            violation(&base_url),
-            violation(&self.user_agent),
-        ];
-        violations.extend(all_headers.map(violation));
-        violations.push(violation(&size));
-        violations.extend(self.http_hosts.iter().map(violation));
-        violations.extend([
-            violation(&proxy),
-            violation(&self.root_certificates),
-            violation(&system_roots),
-        ]);
-        let violations: Vec<_> = violations.into_iter().flatten().cloned().collect();
+        let violations: Vec<_> = [violation(&self.api_key), violation(&base_url)]
+            .into_iter()
+            .chain([violation(&self.user_agent)])
+            .chain(all_headers.map(violation))
+            .chain([violation(&size)])
+            .chain(self.http_hosts.iter().map(violation))
+            .chain([violation(&proxy), violation(&self.root_certificates)])
+            .chain([violation(&system_roots)])
+            .flatten()
+            .cloned()
+            .collect();
         let (Ok(api_key), Ok(base_url), Ok(user_agent), Ok(proxy), Ok(roots), []) = (
             self.api_key,
             base_url,

@@ -19,9 +19,12 @@ use super::call::{Call, Top};
 pub(super) struct Coalesce<T> {
     inner: T,
     buffered: Vec<u8>,
-    /// The call whose request this carries. None below a tunnel through a proxy: that
+    /// The call whose request this carries. `None` below a tunnel through a proxy: that
     /// carries CONNECT, and then what the layers above write.
     call: Option<Arc<Call>>,
+    /// Whether CONNECT was written. The layers above coalesce what follows, and TLS may
+    /// write an alert and read no more.
+    is_tunnel: bool,
 }
 
 impl<T: Transport> Coalesce<T> {
@@ -33,6 +36,7 @@ impl<T: Transport> Coalesce<T> {
             inner,
             buffered: Vec::new(),
             call: call.cloned(),
+            is_tunnel: false,
         }
     }
 
@@ -56,6 +60,7 @@ impl<T: Transport> Coalesce<T> {
             self.inner.transmit_output(part.len(), timeout)?;
         }
         self.buffered.clear();
+        self.is_tunnel = self.call.is_none();
         Ok(())
     }
 }
@@ -65,7 +70,10 @@ impl<T: Transport> Transport for Coalesce<T> {
         self.inner.buffers()
     }
 
-    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if self.is_tunnel {
+            return self.inner.transmit_output(amount, timeout);
+        }
         let output = &self.inner.buffers().output()[..amount];
         self.buffered.extend_from_slice(output);
         Ok(())
@@ -304,6 +312,32 @@ mod tests {
         assert_eq!(seen.peek(&mut [0]).unwrap(), 0);
         let _under_way = call.start(None);
         assert!(!top.is_open());
+    }
+
+    #[test]
+    fn a_tunnel_is_written_to_at_once() {
+        let call = Arc::new(Call::default());
+        let (tcp, mut peer, _) = connect(&call);
+        let mut below = Coalesce::new(tcp, None);
+        let _under_way = call.start(None);
+        let write = |below: &mut Coalesce<_>| {
+            below.buffers().output()[0] = b'x';
+            below.transmit_output(1, NextTimeout::default()).unwrap();
+        };
+        write(&mut below);
+        write(&mut below);
+        peer.set_nonblocking(true).unwrap();
+        let read = peer.read(&mut [0]).unwrap_err();
+        assert_eq!(read.kind(), io::ErrorKind::WouldBlock);
+        peer.set_nonblocking(false).unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        peer.write_all(b"y").unwrap();
+        assert!(below.await_input(NextTimeout::default()).unwrap());
+        peer.read_exact(&mut [0; 2]).unwrap();
+        // An alert of TLS: nothing is read after it.
+        write(&mut below);
+        peer.read_exact(&mut [0]).unwrap();
     }
 
     #[test]

@@ -77,8 +77,8 @@ fn connect_in_rounds<T>(
 }
 
 /// How much the failure of one of several addresses tells of the server: a machine
-/// without IPv6 has no route to one address, say, and the other refuses. One that may
-/// pass comes before one that does not, so that the call is tried again.
+/// without IPv6 has no route to one address, for example, while the other refuses. A
+/// transient failure comes before others, so that the call is tried again.
 fn significance(failure: &io::Error) -> u8 {
     match failure.kind() {
         ConnectionRefused | ConnectionReset => 4,
