@@ -154,14 +154,6 @@ macro_rules! field {
 with_fields!(field);
 
 impl Field {
-    /// Whether it is a person's name, which may be almost any text.
-    pub(crate) fn is_name(self) -> bool {
-        match self {
-            Self::FirstName | Self::LastName => true,
-            Self::Email | Self::PhoneNumber | Self::DateOfBirth => false,
-        }
-    }
-
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }

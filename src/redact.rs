@@ -144,9 +144,8 @@ impl Sent<'_> {
         // `obrien`, `janedoe`
         let is_joined =
             |part: &str| letters(part).nth(2).is_some() && letters(part).eq(letters(run));
-        let is_text = |field: Field| field.is_name() || field == Field::Email;
-        let mut texts = self.fields.iter().filter(|(field, _)| is_text(*field));
-        texts.any(|(_, value)| {
+        // A phone number and a date of birth have no letters.
+        self.fields.iter().any(|(_, value)| {
             value.split(is_no_letter).any(is_word) || value.split('@').any(is_joined)
         })
     }
