@@ -375,7 +375,14 @@ fn tells_of_each_attempt_before_its_delay() {
         assert_eq!(attempt.outcome(), outcome, "{number}");
         assert_eq!(attempt.is_new_connection(), is_new, "{number}");
         assert!(attempt.duration() > Duration::ZERO);
-        assert!(!format!("{attempt:?}").contains("req_"), "{attempt:?}");
+        let (duration, retry_in) = (attempt.duration(), attempt.retry_in());
+        assert_eq!(
+            format!("{attempt:?}"),
+            format!(
+                "Attempt {{ number: {number}, duration: {duration:?}, status: {status:?}, \
+                 outcome: {outcome:?}, retry_in: {retry_in:?}, is_new_connection: {is_new}, .. }}"
+            )
+        );
         match (attempt.retry_in(), events.next()) {
             (Some(told), Some(Event::Sleep(slept))) => assert_eq!(told, slept),
             (None, None) => assert_eq!(number, 6),
