@@ -720,15 +720,21 @@ mod with_tls {
         mkfifo(&fifo);
         let roots = folder.file("roots.pem", crate::common::tls::root());
         let no_roots = folder.file("no-roots.pem", "# none\n");
-        let with_large = dir("with-large");
-        let large = with_large.join("large.pem");
-        let sparse = fs::File::create(&large).unwrap();
-        sparse.set_len(16 * 1024 * 1024 + 1).unwrap();
+        let with_file = |name: &str, size| {
+            let with_file = dir(name);
+            let file = with_file.join("sparse.pem");
+            let sparse = fs::File::create(&file).unwrap();
+            sparse.set_len(size).unwrap();
+            (with_file, file)
+        };
+        let (with_largest, _) = with_file("with-largest", 16 * 1024 * 1024);
+        let (with_large, large) = with_file("with-large", 16 * 1024 * 1024 + 1);
         let both = env::join_paths([&empty, &with_fifo]).unwrap();
         let is_native = cfg!(all(feature = "native-tls", not(feature = "rustls")));
         for (file, dir, rule) in [
             (roots.as_os_str(), empty.as_os_str(), None),
             ("".as_ref(), folder.0.as_os_str(), None),
+            (roots.as_os_str(), with_largest.as_os_str(), None),
             (fifo.as_os_str(), "".as_ref(), Some(RULE)),
             ("/dev/zero".as_ref(), "".as_ref(), Some(RULE)),
             ("/proc/kmsg".as_ref(), "".as_ref(), Some(RULE)),
