@@ -55,6 +55,12 @@ fn every_block_that_begins_counts() {
             block("CERTIFICATE").replace("-----", "\u{2014}\u{2014}"),
             NO_BEGIN,
         ),
+        (
+            block("CERTIFICATE")
+                .replace("-----", "\u{2014}")
+                .replace("\u{2014}\nM", "\u{2014}M"),
+            NO_BEGIN,
+        ),
         (block("CERTIFICATE").replace("-----", "- "), NO_BEGIN),
         (block("CERTIFICATE").to_lowercase(), NO_BEGIN),
         (block("Certificate"), NO_BEGIN),
@@ -161,7 +167,11 @@ fn rejects_files_without_a_certificate() {
         (b"MIIB".to_vec(), NONE),
         (key.into_bytes(), NONE),
         (b"# Begin certificate of the Example CA\n".to_vec(), NONE),
+        (b"# Begin certificate of Example-CA\n".to_vec(), NONE),
         (tls::root_der(), DER),
+        // PKCS #7 without a length, and a long request.
+        (b"0\x80\x06\x09".to_vec(), OTHER),
+        (b"0\x82\x02\x58".to_vec(), OTHER),
         (utf_16(false), UTF_16),
         (utf_16(true), UTF_16),
     ] {
