@@ -235,10 +235,7 @@ impl Connect {
         let port = details.uri.port_u16().unwrap_or(default);
         let addrs = self.resolver.resolve(host, port, self.call.remaining()?)?;
         let (stream, addr) = tcp::connect_tcp(&addrs, &self.call)?;
-        // An only address needs no preference, and no lock.
-        if addrs.len() > 1 {
-            self.resolver.prefer(addr.ip());
-        }
+        self.resolver.prefer(addr.ip());
         Ok(TcpTransport::new(stream, &self.call)?)
     }
 }
