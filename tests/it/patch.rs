@@ -6,7 +6,9 @@ use std::fmt;
 use paywithsoap::testing::TestServer;
 use paywithsoap::{CustomerPatch, Error, ErrorKind, Outcome, Violation, update_customer, validate};
 use serde::Deserialize;
-use serde::de::value::{Error as ValueError, MapDeserializer};
+use serde::de::value::{
+    EnumAccessDeserializer, Error as ValueError, MapDeserializer, StrDeserializer,
+};
 use serde::de::{Deserializer, IntoDeserializer, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -419,6 +421,12 @@ fn rejects_values_unknown_to_json() {
     assert_eq!(rejected(number), NO_MAP);
     let unit: serde::de::value::UnitDeserializer<ValueError> = ().into_deserializer();
     assert_eq!(rejected(unit), NO_MAP);
+    let variant: StrDeserializer<'_, ValueError> = "S3CRET".into_deserializer();
+    assert_eq!(rejected(EnumAccessDeserializer::new(variant)), NO_MAP);
+    // As serde_json's `arbitrary_precision` has a number.
+    let number: MapDeserializer<'_, _, ValueError> =
+        MapDeserializer::new([("$serde_json::private::Number", "1e999")].into_iter());
+    assert_eq!(rejected(number), NO_MAP);
 
     // Keys that are no text.
     let keys: MapDeserializer<'_, _, ValueError> =
@@ -427,6 +435,49 @@ fn rejects_values_unknown_to_json() {
     let keys: MapDeserializer<'_, _, ValueError> =
         MapDeserializer::new([(b"email".as_slice(), "S3CRET")].into_iter());
     assert_eq!(rejected(keys), UNKNOWN);
+}
+
+/// Some formats, such as RON and CBOR, have a null that serde sees as an option.
+#[test]
+fn reads_options_as_what_they_hold() {
+    let read = |email| {
+        let fields = MapDeserializer::new([("email", Optional(email))].into_iter());
+        CustomerPatch::deserialize(fields)
+    };
+    let patch = read(Some("jane@example.com")).unwrap();
+    assert_eq!(patch, CustomerPatch::new().email("jane@example.com"));
+    assert_eq!(
+        read(None).unwrap_err().to_string(),
+        "email must be a string, and not null: leave the field out to keep its value"
+    );
+}
+
+/// A value of a format that has options.
+struct Optional(Option<&'static str>);
+
+impl<'de> Deserializer<'de> for Optional {
+    type Error = ValueError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        match self.0 {
+            Some(text) => visitor.visit_some(text.into_deserializer()),
+            None => visitor.visit_none(),
+        }
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        option unit unit_struct newtype_struct seq tuple tuple_struct map struct enum
+        identifier ignored_any
+    }
+}
+
+impl IntoDeserializer<'_, ValueError> for Optional {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
 }
 
 const UNKNOWN: &str =
