@@ -203,6 +203,7 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
      &[], ""),
     (r#"{"errors":{"email":["Email is taken"]}}"#, &[("email", "is taken")], "Email is taken"),
     (r#"{"errors":{"Email":["Email is taken"]}}"#, &[("email", "is taken")], "Email is taken"),
+    (r#"{"errors":{"email":["Phone number is odd"]}}"#, &[("email", "Phone number is odd")], "email Phone number is odd"),
     (r#"{"field":"Email","message":"email is taken"}"#, &[("email", "is taken")], "email is taken"),
     (r#"{"errors":{"Email":["is taken"],"base":["is odd"]}}"#, &[("email", "is taken")], "email is taken; is odd"),
     // Beside a message.
@@ -222,6 +223,9 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
     (r#"{"message":"no","email":"a@b","first_name":"Jane","phone_number":"5551234567","date_of_birth":"1990-01-31"}"#,
      &[], "no"),
     (r#"{"message":"no","phone_number":5551234567}"#, &[], "no"),
+    (r#"{"message":"no","phone_number":"(555) 123-4567"}"#, &[], "no"),
+    (r#"{"message":"no","phone_number":"10 digits are needed"}"#, &[("phone_number", "10 digits are needed")],
+     "no; phone_number 10 digits are needed"),
     // Any text may be a name: only the one that was sent is one sent back.
     (r#"{"error":"no","first_name":"can't be blank"}"#, &[("first_name", "can't be blank")],
      "no; first_name can't be blank"),
@@ -275,6 +279,8 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
      &[("first_name", "a"), ("last_name", "b")], "first_name a; last_name b"),
     (r#"{"errors":[{"params":{"params":{"params":"email"}},"message":"a"},{"params":{"params":{"params":{"params":"email"}}},"message":"b"}]}"#,
      &[("email", "a")], "email a; b"),
+    (r#"{"errors":[{"loc":[["email"]],"message":"a"},{"loc":[[["email"]]],"message":"b"}]}"#,
+     &[("email", "a")], "email a; b"),
     (r#"{"errors":{"b.email":["a"],"$.phoneNumber":["b"],"Date of birth":["c"],"first-name":["d"],"0/1":["e e"]}}"#,
      &[("email", "a"), ("phone_number", "b"), ("date_of_birth", "c"), ("first_name", "d")],
      "email a; phone_number b; date_of_birth c; first_name d; e e"),
@@ -287,6 +293,9 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
      &[], "nickname a; b; z"),
     (r#"{"errors":[{"path":"nickname"},{"name":"nickname"},{"x":"nickname"}]}"#, &[], "nickname is invalid"),
     (r#"{"error":{"path":"nickname"}}"#, &[], ""),
+    (r#"{"errors":[{"path":"nickname","message":"a","email":"b","x":{"message":"c"},"y":[{"message":"d"}]}]}"#,
+     &[], "nickname a; nickname d"),
+    (r#"{"details":{"message":"a"}}"#, &[], "a"),
     (r#"{"errors":[{"path":"nick name","message":"a"},{"name":"email","message":"b"}]}"#, &[("email", "b")], "a; email b"),
     (r#"{"path":"/customers","message":"a","error":{"path":"/customers","message":"b"}}"#, &[], "a; customers b"),
     (r#"{"errors":{"nickname":["is unknown"],"x":["unknown"],"body":["is odd"],"errors":["is bad"]}}"#,
@@ -315,6 +324,7 @@ const FIELD_ERRORS: &[(&str, Errors, &str)] = &[
     (r#"{"message":" {\"message\":\"[\\\"a\\\"]\"}"}"#, &[], r#"["a"]"#),
     (r#"{"message":"[1] is odd"}"#, &[], "[1] is odd"),
     (r#""{\"message\":\"a\"}""#, &[], "a"),
+    (r#"{"message":"{\"path\":\"nickname\",\"message\":\"a\"}"}"#, &[], "nickname a"),
     // What was sent or checked is not read.
     (r#"{"errors":[{"input":{"email":"x"},"value":["a b"],"ctx":{"message":"c"},"message":"d"}]}"#, &[], "d"),
     (r#"{"data":{"email":"a@b","message":"no","nickname":"x","errors":{"phone_number":"is short"}}}"#,
@@ -391,6 +401,25 @@ fn hostile_bodies_yield_bounded_field_errors() {
     }
 }
 
+/// Each text counts its length, and 32 more.
+#[test]
+fn reads_eight_kib_of_texts() {
+    let texts: Vec<_> = (0..100).map(|i| format!("{i:096}")).collect();
+    let error = respond(422, serde_json::json!(texts).to_string().as_bytes());
+    let message = texts[..64].join("; ");
+    assert_eq!(error.api().unwrap().message(), Some(message.as_str()));
+}
+
+/// The list itself is one, and so is a number.
+#[test]
+fn reads_1024_values_of_a_body() {
+    for (count, message) in [(1022, Some("a")), (1023, None)] {
+        let body = format!("[{}\"a\"]", "-12.5E+7,".repeat(count));
+        let error = respond(422, body.as_bytes());
+        assert_eq!(error.api().unwrap().message(), message, "{count}");
+    }
+}
+
 #[test]
 fn field_errors_show_no_message() {
     let error = respond(422, br#"{"errors":{"email":["a","b"]}}"#);
@@ -442,7 +471,9 @@ fn survives_error_bodies_of_any_depth() {
         format!("{{\"error\":{}\"no\"{}}}", open.repeat(n), close.repeat(n))
     };
     for n in [10, 14, 15, 120, 130, 30_000] {
-        for body in [nested("[", "]", n), nested("{\"error\":", "}", n)] {
+        let list = format!("{}\"no\"{}", "[".repeat(n), "]".repeat(n));
+        let embedded = serde_json::json!({ "error": list }).to_string();
+        for body in [nested("[", "]", n), nested("{\"error\":", "}", n), embedded] {
             let error = respond(422, body.as_bytes());
             let expected = (n < 15).then_some("no");
             assert_eq!(error.api().unwrap().message(), expected, "{n}");
