@@ -22,6 +22,7 @@ impl Resolver {
 }
 
 const SOON: Duration = Duration::from_millis(20);
+const LONG: Duration = Duration::from_secs(20);
 const SLACK: Duration = Duration::from_millis(250);
 
 /// Names that start with `hang` hang until they are released, and of `hang-first` only
@@ -232,11 +233,36 @@ fn the_first_to_find_serves_all() {
         resolve(SOON).unwrap_err();
     }
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| resolve(Duration::from_secs(20)));
+        let waiting = scope.spawn(|| resolve(LONG));
+        // Its clone is beside the thread's and the state's.
+        until(|| {
+            let state = resolver.lock();
+            let lookup = state.lookup.as_ref();
+            lookup.is_some_and(|lookup| Arc::strong_count(lookup) == 3)
+        });
         release("hang-first.test");
         assert_eq!(waiting.join().unwrap().unwrap(), found(443));
     });
     assert_eq!(times("hang-first.test"), MAX_LOOKUPS);
+}
+
+#[test]
+fn a_failure_ends_its_own_calls() {
+    const HOST: &str = "hang-first.own.none.test";
+    let resolver = Resolver::with(look_up, LOOKUP_STACK_SIZE);
+    let resolve = |timeout| {
+        let resolver = Arc::clone(&resolver);
+        thread::spawn(move || resolver.resolve(HOST, 443, Some(timeout)))
+    };
+    let first = resolve(LONG);
+    until(|| times(HOST) == 1);
+    resolve(SOON).join().unwrap().unwrap_err();
+    // It was given up by another, so that this call starts one, which never ends.
+    resolve(LONG);
+    until(|| times(HOST) == 2);
+    release(HOST);
+    let error = first.join().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
 #[test]
