@@ -152,6 +152,22 @@ fn reads_error_bodies_of_every_shape() {
 }
 
 #[test]
+fn only_plain_text_is_a_message() {
+    let server = TestServer::start().unwrap();
+    let cfg = one_attempt(&server);
+    for (content_type, message) in [
+        ("text/plain; charset=utf-8", Some("bad thing")),
+        ("application/octet-stream", None),
+    ] {
+        let fault = Fault::respond(422, "bad thing").header("content-type", content_type);
+        server.fail_next(fault);
+        let error = update_customer(&cfg, ID, &patch()).unwrap_err();
+        let api = error.api().unwrap();
+        assert_eq!(api.message(), message, "{content_type}");
+    }
+}
+
+#[test]
 fn reads_field_errors_of_every_shape() {
     let mut failed = String::new();
     let server = TestServer::start().unwrap();
