@@ -362,6 +362,8 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         f.write_str("a customer")
     }
 
+    // Into serde_json's reader, which saves a call some 200 instructions.
+    #[inline]
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut values = [None; NAMES.len()];
         let mut id: Option<Cow<'de, str>> = None;

@@ -106,12 +106,17 @@ fn exchange(
         call.with_timeout(ERROR_BODY_TIMEOUT, message, read)
     };
     let text = |name| header_text(&head.headers, name);
+    let content_type = if is_success {
+        None
+    } else {
+        text(&CONTENT_TYPE)
+    };
     Ok(Response {
         head: Head {
             status: head.status.as_u16(),
             request_id: REQUEST_IDS.iter().find_map(text).map(Arc::from),
             retry_after: text(&RETRY_AFTER).and_then(|text| retry_after(text, SystemTime::now())),
-            content_type: text(&CONTENT_TYPE).filter(|_| !is_success).map(Arc::from),
+            content_type: content_type.map(Arc::from),
         },
         coding: coding(&head.headers),
         body,

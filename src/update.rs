@@ -106,12 +106,14 @@ pub(crate) fn update_with(
     let mut number = 1;
     loop {
         let (response, is_new_connection) = exchange::send(cfg, id, &body, deadline);
-        let head = response.as_ref().ok().map(|response| response.head.clone());
+        let on_attempt = cfg.settings.on_attempt.as_ref();
+        let head = on_attempt.and(response.as_ref().ok());
+        let head = head.map(|response| response.head.clone());
         let result = response.and_then(|response| read(cfg, id, patch, response));
         let error = result.as_ref().err();
         let mut delay = error.and_then(|error| next_delay(cfg, number, error));
         delay = delay.filter(is_in_time);
-        if let Some(on_attempt) = &cfg.settings.on_attempt {
+        if let Some(on_attempt) = on_attempt {
             on_attempt(&Attempt {
                 number,
                 duration: started.elapsed(),

@@ -22,7 +22,7 @@ pub(super) struct State {
     /// When reads after the limit began.
     late_since: Option<Instant>,
     pub(super) top: Top,
-    pub(super) removes_cookies: bool,
+    removes_cookies: bool,
 }
 
 /// How far the request has come.
@@ -140,14 +140,15 @@ impl Call {
         self.lock().progress == Progress::Buffered
     }
 
-    /// Notes that the request is about to be written to the connection.
+    /// Notes that the request is about to be written to the connection, and returns
+    /// whether its `cookie` lines must be removed.
     ///
     /// # Errors
     ///
     /// ureq has not asked whether a connection that is used again is open. It
     /// must, since what has come to it in the meantime would be taken for the
     /// response.
-    pub(super) fn start_flush(&self) -> io::Result<()> {
+    pub(super) fn start_flush(&self) -> io::Result<bool> {
         let mut state = self.under_way()?;
         if state.progress == Progress::Buffered {
             if !matches!(state.top, Top::New | Top::Silent) {
@@ -156,7 +157,7 @@ impl Call {
             state.reused = state.top == Top::Silent;
             state.progress = Progress::Flushing;
         }
-        Ok(())
+        Ok(state.removes_cookies)
     }
 
     /// Asks the system to write, and notes that it may have taken a part of the

@@ -20,7 +20,7 @@ fn nothing_works_outside_of_a_call() {
     let call = Call::default();
     let used = [
         call.remaining().map(drop),
-        call.start_flush(),
+        call.start_flush().map(drop),
         write(&call, true),
     ];
     for error in used.map(Result::unwrap_err) {

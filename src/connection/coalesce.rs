@@ -46,9 +46,8 @@ impl<T: Transport> Coalesce<T> {
             return Ok(());
         }
         if let Some(call) = &self.call {
-            call.start_flush()?;
             // Not always: looking for the line takes 1,140 instructions a call.
-            let removes_cookies = call.lock().removes_cookies;
+            let removes_cookies = call.start_flush()?;
             if removes_cookies && remove_cookie(&mut self.buffered) > MAX_COOKIE_SIZE {
                 // No other call uses it.
                 call.lock().top = Top::Closed;
