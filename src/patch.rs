@@ -50,8 +50,9 @@ macro_rules! setters {
     ($($(#[$doc:meta])* $variant:ident $name:ident: $check:ident,)+) => {
         $(
             $(#[$doc])*
-            pub fn $name(self, $name: impl Into<String>) -> Self {
-                self.set(Field::$variant, $name.into())
+            pub fn $name(mut self, $name: impl Into<String>) -> Self {
+                self.set(Field::$variant, $name.into());
+                self
             }
         )+
     };
@@ -124,9 +125,8 @@ impl CustomerPatch {
         Field::ALL.into_iter().zip(&self.slots)
     }
 
-    fn set(mut self, field: Field, value: String) -> Self {
+    fn set(&mut self, field: Field, value: String) {
         self.slots[field as usize] = Some(field.check(value));
-        self
     }
 }
 
@@ -229,13 +229,12 @@ impl<'de> Visitor<'de> for Wanted<'_> {
                 };
                 return Err(wanted.error(false));
             };
-            let slot = &mut patch.slots[field as usize];
             // Which of the two was meant cannot be told.
-            if slot.is_some() {
+            if patch.slots[field as usize].is_some() {
                 let name = field.name();
                 return Err(de::Error::custom(format_args!("{name} is set twice")));
             }
-            *slot = Some(field.check(map.next_value_seed(Wanted::Value(field))?));
+            patch.set(field, map.next_value_seed(Wanted::Value(field))?);
         }
         Ok(String::new())
     }
