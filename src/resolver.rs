@@ -121,8 +121,8 @@ impl Resolver {
         let known = state.lookup.as_ref().filter(is_of_name);
         let mut lookup = match known.filter(|lookup| lookup.is_usable(Instant::now())) {
             Some(lookup) => Arc::clone(lookup),
-            // A bound, since each that hangs keeps its thread. So it is for another name
-            // alone, which no Config has.
+            // Each that hangs keeps its thread, so that their number is bounded. Only
+            // another name comes here, and a Config has one.
             None if state.running >= MAX_LOOKUPS => return timed_out(),
             None => self.start(&mut state, host, port)?,
         };
@@ -188,14 +188,13 @@ impl Resolver {
             Ok(addrs) if addrs.is_empty() => Err(io::Error::other("it has no address")),
             addrs => addrs,
         };
-        let is_found = addrs.is_ok();
         let mut state = self.lock();
         state.running -= 1;
         // Nothing else sets it.
         let _ = lookup.result.set((Instant::now(), addrs.map_err(Arc::new)));
         // Also where it was given up: the next caller has it at once. A name that
         // was not found is looked up again, since that is transient.
-        if is_found {
+        if lookup.has_found() {
             state.lookup = Some(lookup);
         } else if state.running + 1 == MAX_LOOKUPS {
             // There is room again: the next caller need not join one that hangs.
