@@ -402,17 +402,16 @@ impl ConfigBuilder {
         let size = check_size(&headers);
         let https = base_url.as_ref().is_ok_and(|url| url.tls);
         let system_roots = tls::check_system_roots(self.system_roots, https).of("system_roots");
-        let violations: Vec<_> = [violation(&self.api_key), violation(&base_url)]
-            .into_iter()
-            .chain([violation(&self.user_agent)])
-            .chain(all_headers.map(violation))
-            .chain([violation(&size)])
-            .chain(self.http_hosts.iter().map(violation))
-            .chain([violation(&proxy), violation(&self.root_certificates)])
-            .chain([violation(&system_roots)])
-            .flatten()
-            .cloned()
-            .collect();
+        let mut violations = Vec::new();
+        violations.extend(violation(&self.api_key));
+        violations.extend(violation(&base_url));
+        violations.extend(violation(&self.user_agent));
+        violations.extend(all_headers.filter_map(violation));
+        violations.extend(violation(&size));
+        violations.extend(self.http_hosts.iter().filter_map(violation));
+        violations.extend(violation(&proxy));
+        violations.extend(violation(&self.root_certificates));
+        violations.extend(violation(&system_roots));
         let (Ok(api_key), Ok(base_url), Ok(user_agent), Ok(proxy), Ok(roots), []) = (
             self.api_key,
             base_url,
@@ -511,8 +510,8 @@ impl fmt::Debug for ConfigBuilder {
 }
 
 /// What is wrong with a setting, if anything.
-fn violation<T>(setting: &Result<T, Violation>) -> Option<&Violation> {
-    setting.as_ref().err()
+fn violation<T>(setting: &Result<T, Violation>) -> Option<Violation> {
+    setting.as_ref().err().cloned()
 }
 
 fn check_base_url(field: &'static str, url: &str) -> Result<(&'static str, Url), Violation> {
