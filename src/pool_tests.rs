@@ -155,7 +155,7 @@ fn closes_the_oldest_of_too_many() {
 }
 
 #[test]
-fn a_trial_is_none_of_too_many() {
+fn too_many_connections_close_no_trial() {
     let (pool, now) = (Pool::new(true), Moment::default() + TRIAL_INTERVAL);
     pool.lock().limit = SECOND;
     pool.lock().since_trial = (TRIAL_CALLS, Moment::default());
