@@ -24,6 +24,8 @@ pub(crate) struct Pool<C = Box<Connection>> {
 struct State<C> {
     /// The newest last.
     idle: Vec<Idle<C>>,
+    /// Finds out whether the server keeps a connection for longer than the limit.
+    trial: Option<Idle<C>>,
     /// How old a connection may be, as far as is known of the server.
     limit: Duration,
     /// How many connections have come since the last trial, and when that began.
@@ -37,8 +39,6 @@ struct Idle<C> {
     since: Moment,
     /// How long it is kept, whatever the limit is.
     max_age: Duration,
-    /// Whether it is to find out if the server keeps connections longer than the limit.
-    is_trial: bool,
 }
 
 /// How a connection was used again.
@@ -76,6 +76,7 @@ impl<C> Pool<C> {
         Self {
             state: Mutex::new(State {
                 idle: Vec::new(),
+                trial: None,
                 limit: MAX_IDLE_AGE,
                 since_trial: (0, Moment::default()),
             }),
@@ -88,7 +89,8 @@ impl<C> Pool<C> {
     /// held the lock.
     pub(crate) fn clear(&self) {
         let state = self.state.try_lock();
-        drop(state.map(|mut state| mem::take(&mut state.idle)));
+        let all = state.map(|mut state| (mem::take(&mut state.idle), state.trial.take()));
+        drop(all);
     }
 
     fn now(&self) -> Moment {
@@ -104,42 +106,41 @@ impl<C> Pool<C> {
         let taken = state.take(now, thread);
         drop(state);
         drop(useless);
-        taken.map(|idle| {
-            let age = now.since(idle.since);
-            let is_trial = idle.is_trial;
+        taken.map(|(idle, is_trial)| {
+            let age = idle.age(now);
             (idle.connection, Reuse { age, is_trial })
         })
     }
 
     fn put_at(&self, connection: C, max_age: Option<Duration>, since: Moment, thread: usize) {
-        let mut max_age = max_age.map_or(MAX_IDLE_AGE, |max_age| max_age.min(MAX_IDLE_AGE));
+        let max_age = max_age.map_or(MAX_IDLE_AGE, |max_age| max_age.min(MAX_IDLE_AGE));
         if !self.is_enabled || max_age.is_zero() {
             return;
         }
-        let mut state = self.lock();
-        let is_trial = state.starts_trial(max_age, since);
-        if is_trial {
-            // An older one would risk more than there is to gain: the limit doubles.
-            let end = (state.limit * 2 + TRIAL_SLACK).min(MAX_TRIAL_AGE);
-            max_age = max_age.min(end);
-        }
-        state.idle.push(Idle {
+        let mut idle = Idle {
             connection,
             thread,
             since,
             max_age,
-            is_trial,
-        });
+        };
+        let mut state = self.lock();
+        let replaced = if state.starts_trial(max_age, since) {
+            // An older one would risk more than there is to gain: the limit doubles.
+            let end = (state.limit * 2 + TRIAL_SLACK).min(MAX_TRIAL_AGE);
+            idle.max_age = max_age.min(end);
+            state.trial.replace(idle)
+        } else {
+            state.idle.push(idle);
+            None
+        };
         // Here too, since there may be no later call. It may also be the one that has
         // just come.
         let mut useless = state.remove_expired(since);
         if state.idle.len() > MAX_IDLE {
-            // A trial takes no part in it: it would always be the oldest.
-            let oldest = state.idle.iter().position(|idle| !idle.is_trial);
-            useless.push(state.idle.remove(oldest.unwrap_or_default()));
+            useless.push(state.idle.remove(0));
         }
         drop(state);
-        drop(useless);
+        drop((useless, replaced));
     }
 
     fn learn_at(&self, reuse: Reuse, was_open: bool, now: Moment) {
@@ -160,26 +161,30 @@ impl<C> Pool<C> {
 }
 
 impl<C> State<C> {
-    /// Removes what is older than it may be, or than the limit. A trial outlives that.
+    /// Removes what has expired, as far as nothing older has not.
     fn remove_expired(&mut self, now: Moment) -> Vec<Idle<C>> {
         let limit = self.limit;
-        let is_expired = |idle: &mut Idle<C>| {
-            let age = now.since(idle.since);
-            age >= idle.max_age || age >= limit && !idle.is_trial
-        };
-        self.idle.extract_if(.., is_expired).collect()
+        let trial = self.trial.take_if(|trial| trial.age(now) >= trial.max_age);
+        let mut expired = Vec::from_iter(trial);
+        while let Some(idle) = self.idle.first()
+            && !idle.is_usable(limit, now)
+        {
+            expired.push(self.idle.remove(0));
+        }
+        expired
     }
 
-    /// Takes one of those that have not expired.
-    fn take(&mut self, now: Moment, thread: usize) -> Option<Idle<C>> {
+    /// Takes one, and tells whether it is a trial.
+    fn take(&mut self, now: Moment, thread: usize) -> Option<(Idle<C>, bool)> {
         let limit = self.limit;
-        let is_due = |idle: &Idle<C>| idle.is_trial && now.since(idle.since) >= limit;
-        let is_own = |idle: &Idle<C>| !idle.is_trial && idle.thread == thread;
-        let idle = || self.idle.iter();
-        let index = (idle().position(is_due))
-            .or_else(|| idle().rposition(is_own))
-            .or_else(|| idle().rposition(|idle| !idle.is_trial))?;
-        Some(self.idle.remove(index))
+        if let Some(trial) = self.trial.take_if(|trial| trial.age(now) >= limit) {
+            return Some((trial, true));
+        }
+        let is_usable = |idle: &Idle<C>| idle.is_usable(limit, now);
+        let mut idle = self.idle.iter();
+        let own = idle.rposition(|idle| idle.thread == thread && is_usable(idle));
+        let index = own.or_else(|| self.idle.iter().rposition(is_usable))?;
+        Some((self.idle.remove(index), false))
     }
 
     /// Whether the connection that comes is to find out if the server keeps it longer
@@ -194,6 +199,16 @@ impl<C> State<C> {
             self.since_trial = (0, now);
         }
         is_due
+    }
+}
+
+impl<C> Idle<C> {
+    fn age(&self, now: Moment) -> Duration {
+        now.since(self.since)
+    }
+
+    fn is_usable(&self, limit: Duration, now: Moment) -> bool {
+        self.age(now) < self.max_age.min(limit)
     }
 }
 
